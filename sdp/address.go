@@ -1,0 +1,143 @@
+package sdp
+
+import (
+	"net/netip"
+	"strconv"
+	"strings"
+)
+
+// Address returns where the writer wants the media: the m-line's own c= or the
+// session's. It is the zero Addr when that is a host name, and unspecified
+// (0.0.0.0, [::]) in the old form of hold; see [Media.Held].
+func (m *Media) Address() netip.Addr { return parseAddr(connectionHost(m.connection())) }
+
+// RTPAddress returns Address and Port together; the zero AddrPort when the
+// m-line is disabled or its address is a host name.
+func (m *Media) RTPAddress() netip.AddrPort {
+	addr, port := m.Address(), m.Port()
+	if !addr.IsValid() || port == 0 {
+		return netip.AddrPort{}
+	}
+	return netip.AddrPortFrom(addr, uint16(port))
+}
+
+// RTCP returns where the writer wants RTCP when it is not multiplexed: a=rtcp
+// (RFC 3605), else the next port (RFC 3550 §11). It is the zero AddrPort when
+// there is no such place: disabled, not RTP, no address, or no next port.
+func (m *Media) RTCP() netip.AddrPort {
+	rtp := m.RTPAddress()
+	if !rtp.IsValid() || !m.RTP() {
+		return netip.AddrPort{}
+	}
+	if value, ok := m.Attribute("rtcp"); ok {
+		if at, ok := parseRTCP(value, rtp.Addr()); ok {
+			return at
+		}
+	}
+	if rtp.Port() == 65535 {
+		return netip.AddrPort{}
+	}
+	return netip.AddrPortFrom(rtp.Addr(), rtp.Port()+1)
+}
+
+// Mux reports whether the writer offers or accepts RTP and RTCP on one port
+// (RFC 5761 §5.1.1, RFC 8858). In an answer it counts only when offered.
+func (m *Media) Mux() bool {
+	_, mux := m.Attribute("rtcp-mux")
+	_, only := m.Attribute("rtcp-mux-only")
+	return mux || only
+}
+
+// SetAddress makes the m-line point at rtp, with RTCP at rtcp.
+//
+// The address goes into the m-line's own c= when it has one or when the
+// session's c= says something else; see [Session.Relay] for the session's. For
+// RTP, a=rtcp is written when rtcp is not the port after rtp, and rewritten
+// where it stands when there was one; a zero rtcp removes it. a=rtcp-mux is
+// there exactly when mux is set. The number of ports becomes one; a
+// bundle-only m-line becomes an ordinary one. A disabled m-line stays disabled.
+func (m *Media) SetAddress(rtp, rtcp netip.AddrPort, mux bool) {
+	if m.Disabled() {
+		m.Disable()
+		return
+	}
+	m.lines = removeAttribute(m.lines, "bundle-only")
+	m.setPort(int(rtp.Port()))
+	m.setConnection(rtp.Addr())
+	if !m.RTP() {
+		return
+	}
+	m.setRTCP(rtp, rtcp)
+	m.lines = removeAttribute(m.lines, "rtcp-mux-only")
+	if mux {
+		m.lines = setAttribute(m.lines, "rtcp-mux", "a=rtcp-mux")
+	} else {
+		m.lines = removeAttribute(m.lines, "rtcp-mux")
+	}
+}
+
+func (m *Media) setConnection(addr netip.Addr) {
+	line := "c=" + netAddress(addr)
+	if indexType(m.lines, 'c') < 0 {
+		if i := indexType(m.session.lines, 'c'); i >= 0 && m.session.lines[i] == line {
+			return
+		}
+	}
+	m.lines = setLine(m.lines, line, "mi")
+}
+
+func (m *Media) setRTCP(rtp, rtcp netip.AddrPort) {
+	_, had := m.Attribute("rtcp")
+	isDefault := rtcp.Addr() == rtp.Addr() && rtcp.Port() == rtp.Port()+1
+	switch {
+	case !rtcp.IsValid():
+		m.lines = removeAttribute(m.lines, "rtcp")
+	case isDefault && !had:
+	case rtcp.Addr() == rtp.Addr():
+		m.lines = setAttribute(m.lines, "rtcp", "a=rtcp:"+strconv.Itoa(int(rtcp.Port())))
+	default:
+		m.lines = setAttribute(m.lines, "rtcp",
+			"a=rtcp:"+strconv.Itoa(int(rtcp.Port()))+" "+netAddress(rtcp.Addr()))
+	}
+}
+
+// connection returns the value of the c= line that holds for the m-line, "".
+func (m *Media) connection() string {
+	lines := m.lines
+	i := indexType(lines, 'c')
+	if i < 0 {
+		lines = m.session.lines
+		i = indexType(lines, 'c')
+	}
+	if i < 0 {
+		return ""
+	}
+	return lines[i][2:]
+}
+
+// connectionHost returns the address of "IN IP4 host/ttl/count" without what
+// follows the slash (RFC 8866 §5.7).
+func connectionHost(value string) string {
+	_, rest := nextField(value)
+	_, rest = nextField(rest)
+	host, _ := nextField(rest)
+	host, _, _ = strings.Cut(host, "/")
+	return host
+}
+
+// parseRTCP reads the value of a=rtcp: "port" or "port IN IP4 address" (RFC
+// 3605 §2.1).
+func parseRTCP(value string, addr netip.Addr) (netip.AddrPort, bool) {
+	number, rest := nextField(value)
+	port, err := strconv.ParseUint(number, 10, 16)
+	if err != nil || port == 0 {
+		return netip.AddrPort{}, false
+	}
+	if host := connectionHost(rest); host != "" {
+		addr = parseAddr(host)
+	}
+	if !addr.IsValid() {
+		return netip.AddrPort{}, false
+	}
+	return netip.AddrPortFrom(addr, uint16(port)), true
+}

@@ -1,0 +1,89 @@
+package sdp
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// Anonymise takes out what tells one peer about the other and is not needed
+// for media to flow (topology hiding). It
+//
+//   - writes o as the o= line, whose address and numbers are ours,
+//   - writes s=-,
+//   - removes i= (of the session and of each m-line), u=, e= and p=,
+//   - removes the attributes that name software or former addresses: tool,
+//     and oldoip, oldcip, oldmediaip, oldmediaport that some proxies leave.
+//
+// It keeps where media goes; for that see [Session.Relay] and
+// [Media.SetAddress].
+func (s *Session) Anonymise(o Origin) {
+	s.SetOrigin(o)
+	s.SetSessionName("-")
+	s.lines = removeTypes(s.lines, "iuep")
+	s.lines = slices.DeleteFunc(s.lines, namesPeer)
+	for _, m := range s.media {
+		m.lines = removeTypes(m.lines, "i")
+		m.lines = slices.DeleteFunc(m.lines, namesPeer)
+	}
+}
+
+// Relay prepares the description for media that ends at a relay with the
+// address addr. It
+//
+//   - writes addr into the session's c= when there is one,
+//   - removes from the session and from each m-line what is true only between
+//     the peers' own sockets: ICE (candidate, remote-candidates,
+//     end-of-candidates, ice-lite, ice-mismatch, ice-options, ice-pacing,
+//     ice-ufrag, ice-pwd; RFC 8839, RFC 8840), the BUNDLE group (RFC 9143),
+//     source-filter (RFC 4570), and alternative addresses (altc of RFC 6947,
+//     ccap of RFC 7006, alt),
+//   - cleans disabled m-lines with [Media.Disable].
+//
+// Each other m-line must then be given its place with [Media.SetAddress]. A
+// bundle-only m-line (RFC 9143) is live in spite of its port 0: with its group
+// gone it needs a port of its own.
+func (s *Session) Relay(addr netip.Addr) {
+	if i := indexType(s.lines, 'c'); i >= 0 {
+		s.lines = setLine(s.lines, "c="+netAddress(addr), "")
+	}
+	s.lines = slices.DeleteFunc(s.lines, namesTransport)
+	for _, m := range s.media {
+		if m.Disabled() {
+			m.Disable()
+			continue
+		}
+		m.lines = slices.DeleteFunc(m.lines, namesTransport)
+	}
+}
+
+// namesPeer reports whether line is an attribute that Anonymise removes.
+func namesPeer(line string) bool {
+	name, _, ok := attributeOf(line)
+	if !ok {
+		return false
+	}
+	switch name {
+	case "tool", "oldoip", "oldcip", "oldmediaip", "oldmediaport":
+		return true
+	}
+	return false
+}
+
+// namesTransport reports whether line is an attribute that Relay removes.
+func namesTransport(line string) bool {
+	name, value, ok := attributeOf(line)
+	if !ok {
+		return false
+	}
+	switch name {
+	case "candidate", "remote-candidates", "end-of-candidates",
+		"ice-lite", "ice-mismatch", "ice-options", "ice-pacing", "ice-ufrag", "ice-pwd",
+		"source-filter", "altc", "ccap", "alt":
+		return true
+	case "group":
+		semantics, _ := nextField(value)
+		return strings.EqualFold(semantics, "BUNDLE")
+	}
+	return false
+}

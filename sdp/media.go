@@ -1,0 +1,177 @@
+package sdp
+
+import (
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// A Media is one m-line with the lines under it. It belongs to its [Session]
+// and falls back to the session's c= and direction where it has none.
+type Media struct {
+	session *Session
+	lines   []string // lines[0] is the m= line
+}
+
+func (m *Media) fields() mediaFields {
+	f, _ := splitMedia(m.lines[0][2:]) // checked by Parse
+	return f
+}
+
+// Kind returns the media type: audio, video, image, application, text, message.
+func (m *Media) Kind() string { return m.fields().kind }
+
+// Port returns the port of the m= line; 0 means rejected or removed.
+func (m *Media) Port() int { return m.fields().port }
+
+// Proto returns the transport: RTP/AVP, RTP/SAVP, udptl, UDP/TLS/RTP/SAVPF, …
+func (m *Media) Proto() string { return m.fields().proto }
+
+// Formats returns the formats of the m= line in order: payload type numbers
+// for RTP, "t38" for fax, and so on.
+func (m *Media) Formats() []string { return strings.Fields(m.fields().formats) }
+
+// Disabled reports whether the m-line is rejected or removed: port 0 (RFC 3264
+// §6, §8.2), and not because it is bundled with another (RFC 9143 §6).
+func (m *Media) Disabled() bool {
+	if m.Port() != 0 {
+		return false
+	}
+	_, bundled := m.Attribute("bundle-only")
+	return !bundled
+}
+
+// RTP reports whether the m-line carries RTP, and so has RTCP beside it.
+func (m *Media) RTP() bool {
+	proto := m.Proto()
+	return hasPrefixFold(proto, "RTP/") || containsFold(proto, "/RTP/")
+}
+
+// UDP reports whether the m-line's packets are plain datagrams that a relay
+// can carry: RTP and DTLS over UDP, UDPTL, UDP; not TCP/… (MSRP, BFCP).
+func (m *Media) UDP() bool {
+	proto := m.Proto()
+	return strings.EqualFold(proto, "udptl") || strings.EqualFold(proto, "UDP") ||
+		hasPrefixFold(proto, "RTP/") || hasPrefixFold(proto, "UDP/") ||
+		strings.EqualFold(proto, "DTLS/SCTP")
+}
+
+// Direction returns the effective direction: the m-line's own, else the
+// session's, else sendrecv.
+func (m *Media) Direction() Direction {
+	d, i := findDirection(m.lines)
+	if i < 0 {
+		d, _ = findDirection(m.session.lines)
+	}
+	return d
+}
+
+// SetDirection writes the direction at the m-line. It keeps the lines as they
+// are when they already say so.
+func (m *Media) SetDirection(d Direction) {
+	current, i := findDirection(m.lines)
+	switch {
+	case i < 0 && m.Direction() == d, i >= 0 && current == d:
+		return
+	case i < 0:
+		m.lines = append(m.lines, "a="+d.String())
+	default:
+		m.lines[i] = "a=" + d.String()
+		rest := slices.DeleteFunc(m.lines[i+1:], func(line string) bool {
+			_, at := findDirection([]string{line})
+			return at == 0
+		})
+		m.lines = append(m.lines[:i+1], rest...)
+	}
+}
+
+// Held reports whether the writer has put the stream on hold: it does not
+// want to receive (sendonly, inactive), or it gives no place to send to, which
+// is the old form (0.0.0.0 of RFC 2543, [::], or a name under .invalid; RFC
+// 3264 §8.4, RFC 6157 §4). A disabled m-line is not held.
+func (m *Media) Held() bool {
+	if m.Disabled() {
+		return false
+	}
+	if !m.Direction().Receives() {
+		return true
+	}
+	host := connectionHost(m.connection())
+	return parseAddr(host).IsUnspecified() || hasSuffixFold(strings.TrimSuffix(host, "."), ".invalid")
+}
+
+// Attribute returns the value of the m-line's first a= line of that name; ok
+// tells a flag attribute from none. Session-level lines are not looked at.
+func (m *Media) Attribute(name string) (value string, ok bool) { return attribute(m.lines, name) }
+
+// Attributes returns the values of all a= lines of that name at the m-line.
+func (m *Media) Attributes(name string) []string { return attributes(m.lines, name) }
+
+// RemoveAttribute drops all a= lines of that name from the m-line.
+func (m *Media) RemoveAttribute(name string) { m.lines = removeAttribute(m.lines, name) }
+
+// SetFormats replaces the formats of the m= line. Attributes that speak of
+// formats no longer listed stay; they have no meaning then. No formats, or one
+// that is not a token, changes nothing.
+func (m *Media) SetFormats(formats []string) {
+	for _, f := range formats {
+		if f == "" || strings.ContainsAny(f, " \t\r\n\x00") {
+			return
+		}
+	}
+	if len(formats) == 0 {
+		return
+	}
+	f := m.fields()
+	f.formats = strings.Join(formats, " ")
+	m.lines[0] = f.line()
+}
+
+// Disable rejects or removes the stream: port 0 (RFC 3264 §6, §8.2). The
+// m-line keeps its place, kind, proto and formats. What names an address is
+// taken out, because it would tell the other side where a peer lives and is of
+// no use to anybody.
+func (m *Media) Disable() {
+	m.setPort(0)
+	m.lines = removeAttribute(m.lines, "rtcp")
+	m.lines = removeAttribute(m.lines, "bundle-only")
+	m.lines = slices.DeleteFunc(m.lines, namesTransport)
+	if indexType(m.lines, 'c') < 0 {
+		return
+	}
+	if indexType(m.session.lines, 'c') >= 0 {
+		m.lines = removeTypes(m.lines, "c")
+		return
+	}
+	m.lines = setLine(m.lines, "c="+netAddress(netip.Addr{}), "mi") // RFC 8866 §5.7 wants one
+}
+
+func (m *Media) setPort(port int) {
+	f := m.fields()
+	if f.port == port && f.count == 0 {
+		return
+	}
+	f.port, f.count = port, 0
+	m.lines[0] = f.line()
+}
+
+func (f mediaFields) line() string {
+	port := strconv.Itoa(f.port)
+	if f.count > 0 {
+		port += "/" + strconv.Itoa(f.count)
+	}
+	return "m=" + f.kind + " " + port + " " + f.proto + " " + f.formats
+}
+
+func hasPrefixFold(s, prefix string) bool {
+	return len(s) >= len(prefix) && strings.EqualFold(s[:len(prefix)], prefix)
+}
+
+func hasSuffixFold(s, suffix string) bool {
+	return len(s) >= len(suffix) && strings.EqualFold(s[len(s)-len(suffix):], suffix)
+}
+
+func containsFold(s, part string) bool {
+	return strings.Contains(strings.ToUpper(s), strings.ToUpper(part))
+}

@@ -1,0 +1,89 @@
+package sdp
+
+import (
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+)
+
+// An Origin is the o= line (RFC 8866 §5.2). Each leg has its own, never the
+// other leg's: ID stays for the life of the leg, Version grows by one whenever
+// the description changes (see [Same]).
+type Origin struct {
+	Username string     // "" is written "-"
+	ID       uint64     // session id
+	Version  uint64     // session version
+	Address  netip.Addr // our address; the zero Addr is written 0.0.0.0
+}
+
+// Origin reads the o= line. A number or address that does not fit the field's
+// type (a host name, say) reads as zero.
+func (s *Session) Origin() Origin {
+	i := indexType(s.lines, 'o')
+	if i < 0 {
+		return Origin{}
+	}
+	f, _ := splitOrigin(s.lines[i][2:])
+	id, _ := strconv.ParseUint(f.id, 10, 64)
+	version, _ := strconv.ParseUint(f.version, 10, 64)
+	return Origin{Username: f.username, ID: id, Version: version, Address: parseAddr(f.address)}
+}
+
+// SetOrigin replaces the o= line.
+func (s *Session) SetOrigin(o Origin) {
+	s.lines = setLine(s.lines, o.line(), "v")
+}
+
+func (o Origin) line() string {
+	username := o.Username
+	if username == "" || strings.ContainsAny(username, " \t\r\n\x00") {
+		username = "-"
+	}
+	return fmt.Sprintf("o=%s %d %d %s", username, o.ID, o.Version, netAddress(o.Address))
+}
+
+type originFields struct {
+	username, id, version, address string
+}
+
+// splitOrigin cuts the value of an o= line from its end, because some phones
+// put spaces into the user name.
+func splitOrigin(value string) (f originFields, ok bool) {
+	rest := strings.TrimRight(value, " ")
+	var fields [5]string
+	for i := len(fields) - 1; i >= 0; i-- {
+		rest = strings.TrimRight(rest, " ")
+		cut := strings.LastIndexByte(rest, ' ')
+		if cut < 0 {
+			return f, false
+		}
+		fields[i], rest = rest[cut+1:], rest[:cut]
+	}
+	rest = strings.Trim(rest, " ")
+	f = originFields{username: rest, id: fields[0], version: fields[1], address: fields[4]}
+	return f, rest != ""
+}
+
+// netAddress writes "IN IP4 192.0.2.1" or "IN IP6 2001:db8::1".
+func netAddress(addr netip.Addr) string {
+	addr = addr.Unmap().WithZone("")
+	switch {
+	case !addr.IsValid():
+		return "IN IP4 0.0.0.0"
+	case addr.Is4():
+		return "IN IP4 " + addr.String()
+	default:
+		return "IN IP6 " + addr.String()
+	}
+}
+
+// parseAddr reads an address literal; the zero Addr means that it is none. A
+// zone says nothing to another host and makes the address unusable.
+func parseAddr(host string) netip.Addr {
+	addr, err := netip.ParseAddr(host)
+	if err != nil || addr.Zone() != "" {
+		return netip.Addr{}
+	}
+	return addr.Unmap()
+}

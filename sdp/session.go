@@ -1,0 +1,135 @@
+package sdp
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+)
+
+// A Session is one session description. Make it with [Parse] or
+// [Session.Clone]; the zero Session has no lines and its Bytes are empty.
+//
+// Reading is safe for concurrent use as long as nobody writes.
+type Session struct {
+	lines []string // the lines before the first m=, without line ends
+	media []*Media // one per m-line, in order, rejected ones included
+}
+
+// Bytes returns the description with CRLF line ends.
+func (s *Session) Bytes() []byte {
+	size := 0
+	for _, line := range s.lines {
+		size += len(line) + 2
+	}
+	for _, m := range s.media {
+		for _, line := range m.lines {
+			size += len(line) + 2
+		}
+	}
+	b := make([]byte, 0, size)
+	b = appendLines(b, s.lines)
+	for _, m := range s.media {
+		b = appendLines(b, m.lines)
+	}
+	return b
+}
+
+// String returns the description as it would be sent.
+func (s *Session) String() string { return string(s.Bytes()) }
+
+// Clone returns a copy that shares nothing that can be changed.
+func (s *Session) Clone() *Session {
+	size := len(s.lines)
+	for _, m := range s.media {
+		size += len(m.lines)
+	}
+	all := make([]string, 0, size)
+	all = append(all, s.lines...)
+	for _, m := range s.media {
+		all = append(all, m.lines...)
+	}
+	return assemble(all, len(s.media))
+}
+
+// Media returns the m-lines in order. A disabled one keeps its place (RFC 3264
+// §8), so an index means the same stream for the life of the session. The
+// slice is the session's own: change the elements through their methods, not
+// the slice.
+func (s *Session) Media() []*Media { return s.media }
+
+// Attribute returns the value of the first session-level a= line of that name
+// (case matters, RFC 8866 §5.13); ok tells a flag attribute from none.
+func (s *Session) Attribute(name string) (value string, ok bool) {
+	return attribute(s.lines, name)
+}
+
+// Attributes returns the values of all session-level a= lines of that name.
+func (s *Session) Attributes(name string) []string { return attributes(s.lines, name) }
+
+// SessionName returns the value of the s= line, "" when there is none.
+func (s *Session) SessionName() string {
+	if i := indexType(s.lines, 's'); i >= 0 {
+		return s.lines[i][2:]
+	}
+	return ""
+}
+
+// SetSessionName replaces the s= line. A name that is empty or that could not
+// stand on one line is written "-" (RFC 8866 §5.3).
+func (s *Session) SetSessionName(name string) {
+	if name == "" || strings.ContainsAny(name, "\r\n\x00") {
+		name = "-"
+	}
+	s.lines = setLine(s.lines, "s="+name, "vo")
+}
+
+// Same reports whether a and b differ in nothing but their o= line. When they
+// are the same, the o= version must not grow; when they differ it must (RFC
+// 3264 §8). Two nil sessions are the same; a nil and a non-nil one are not.
+func Same(a, b *Session) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	if len(a.media) != len(b.media) || !sameButOrigin(a.lines, b.lines) {
+		return false
+	}
+	for i, m := range a.media {
+		if !slices.Equal(m.lines, b.media[i].lines) {
+			return false
+		}
+	}
+	return true
+}
+
+func sameButOrigin(a, b []string) bool {
+	return slices.EqualFunc(a, b, func(x, y string) bool {
+		return x == y || x[0] == 'o' && y[0] == 'o'
+	})
+}
+
+// MarshalJSON writes the description as base64, because its octets need not be
+// UTF-8 and must come back as they were.
+func (s *Session) MarshalJSON() ([]byte, error) { return json.Marshal(s.Bytes()) }
+
+// UnmarshalJSON reads what MarshalJSON wrote. It applies no limits on size,
+// since rewriting may have passed those of Parse.
+func (s *Session) UnmarshalJSON(b []byte) error {
+	var body []byte
+	if err := json.Unmarshal(b, &body); err != nil {
+		return err
+	}
+	if len(body) == 0 {
+		*s = Session{}
+		return nil
+	}
+	const none = int(^uint(0)>>1) - 1
+	parsed, err := Limits{Bytes: none, Lines: none, Media: none}.Parse(body)
+	if err != nil {
+		return err
+	}
+	s.lines, s.media = parsed.lines, parsed.media
+	for _, m := range s.media {
+		m.session = s
+	}
+	return nil
+}
