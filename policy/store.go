@@ -1,0 +1,18 @@
+package policy
+
+import "context"
+
+// A Store keeps the set. The service is its only user; package store
+// implements it.
+type Store interface {
+	// LoadPolicy returns the whole set with its revision, read in one
+	// transaction. An empty store returns revision 0.
+	LoadPolicy(ctx context.Context) (Set, error)
+
+	// EditPolicy runs edit on the whole set inside one transaction that
+	// serialises all writers (it updates the one policy_revision row first),
+	// saves the difference by id and returns the set with its new revision.
+	// An error of edit rolls everything back and is returned wrapped or as
+	// it is. Edit may run more than once when the database asks for a retry.
+	EditPolicy(ctx context.Context, edit func(*Set) error) (Set, error)
+}
