@@ -1,0 +1,108 @@
+package shard
+
+import (
+	"math"
+	"time"
+)
+
+// Resolution of the timers: one fires at its time or less than Resolution later.
+const Resolution = 10 * time.Millisecond
+
+// Start starts the clock, one goroutine that runs the shards whose timers are
+// due. A started set stays as it is.
+func (s *Set[E]) Start() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.started {
+		return
+	}
+	s.started = true
+	s.stop = make(chan struct{})
+	s.wg.Add(1)
+	go s.tick(s.stop)
+}
+
+// Stop stops the clock and returns when the last goroutine of the set is gone.
+// Stop the producers first: a shard that is kept busy is not left alone. Events
+// enqueued afterwards are still handled, by whoever enqueues them, but timers no
+// longer fire by themselves.
+func (s *Set[E]) Stop() {
+	s.mu.Lock()
+	if s.started {
+		s.started = false
+		close(s.stop)
+	}
+	s.mu.Unlock()
+	s.wg.Wait()
+}
+
+// Advance moves the clock of a set that is not started, for tests: every timer
+// due until now fires in the order of time over all shards, each at its own
+// tick, and Advance returns when all shards are drained. From the first call on
+// Config.Now is not asked again: the time is what Advance has set. Not to be
+// called from Handle.
+func (s *Set[E]) Advance(now time.Time) {
+	for {
+		first := int64(never)
+		for i := range s.next {
+			first = min(first, s.next[i].Load())
+		}
+		if first > tickAt(s.base, now) {
+			break
+		}
+		s.set(s.base.Add(time.Duration(first) * Resolution))
+		s.kick(s.Now(), math.MaxInt)
+	}
+	s.set(now)
+}
+
+// set moves the manual clock, forwards only.
+func (s *Set[E]) set(now time.Time) {
+	if t := s.Now(); now.Before(t) {
+		now = t
+	}
+	s.manual.Store(&now)
+}
+
+func (s *Set[E]) tick(stop <-chan struct{}) {
+	defer s.wg.Done()
+	t := time.NewTicker(Resolution)
+	defer t.Stop()
+	for {
+		select {
+		case <-stop:
+			return
+		case <-t.C:
+			s.kick(s.Now(), quantum)
+		}
+	}
+}
+
+// kick runs the idle shards that have a timer due. A shard that is running
+// looks after its timers itself.
+func (s *Set[E]) kick(now time.Time, budget int) {
+	tick := tickAt(s.base, now)
+	for i := range s.next {
+		if s.next[i].Load() > tick {
+			continue
+		}
+		if sh := &s.shards[i]; sh.claim() {
+			s.run(sh, budget)
+		}
+	}
+}
+
+// handOver moves claimed shards to goroutines of their own. It fails when the
+// set is not started, because nobody would wait for them.
+func (s *Set[E]) handOver(sh *Shard[E], waiting []*Shard[E]) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.started {
+		return false
+	}
+	for _, sh := range append(waiting, sh) {
+		s.cfg.Metrics.handovers.Inc()
+		s.wg.Go(func() { s.run(sh, math.MaxInt) })
+	}
+	return true
+}

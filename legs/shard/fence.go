@@ -1,0 +1,41 @@
+package shard
+
+import (
+	"runtime/debug"
+	"time"
+)
+
+// handle gives one event to the owner. A panic ends that event, not the shard.
+func (s *Set[E]) handle(sh *Shard[E], ev E, now time.Time) {
+	var zero E
+	sh.current = ev
+	defer func() {
+		if v := recover(); v != nil {
+			s.panicked(sh, &sh.current, v)
+		}
+		sh.current = zero
+	}()
+	s.cfg.Handle(sh, ev, now)
+}
+
+// flush calls Drained inside the same fence.
+func (s *Set[E]) flush(sh *Shard[E]) {
+	defer func() {
+		if v := recover(); v != nil {
+			s.panicked(sh, nil, v)
+		}
+	}()
+	s.cfg.Drained(sh)
+}
+
+// panicked counts and reports. A panic in the report itself is only counted:
+// the shard must go on whatever happens.
+func (s *Set[E]) panicked(sh *Shard[E], ev *E, v any) {
+	s.cfg.Metrics.panics.Inc()
+	defer func() {
+		if recover() != nil {
+			s.cfg.Metrics.panics.Inc()
+		}
+	}()
+	s.cfg.Panic(sh, ev, v, debug.Stack())
+}
