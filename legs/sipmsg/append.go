@@ -1,0 +1,155 @@
+package sipmsg
+
+import (
+	"errors"
+	"strconv"
+	"strings"
+)
+
+// ErrUnsafe is returned instead of bytes when a value would end its line early or
+// a header would contradict the message's own fields: a bug upstairs, or an
+// attempt to inject a header.
+var ErrUnsafe = errors.New("sip: unsafe value in an outgoing message")
+
+// Bytes returns m as it goes on the wire.
+func (m *Message) Bytes() ([]byte, error) {
+	return m.Append(make([]byte, 0, m.sizeHint()))
+}
+
+// Append appends m to dst as it goes on the wire, Content-Length always included.
+// It returns dst unchanged and [ErrUnsafe] when any value holds CR, LF or NUL,
+// when the method or a header name is no token, when the Request-URI holds a
+// blank, or when m.Headers names a header that has a field of its own.
+func (m *Message) Append(dst []byte) ([]byte, error) {
+	w := writer{b: dst, start: len(dst)}
+	if m.IsRequest() {
+		w.requestLine(m)
+	} else {
+		w.statusLine(m)
+	}
+	for i := range m.Vias {
+		w.name("Via")
+		w.b = m.Vias[i].append(w.b)
+		w.end()
+	}
+	w.addresses("Route", m.Routes)
+	w.addresses("Record-Route", m.RecordRoutes)
+	if m.IsRequest() && m.MaxForwards >= 0 {
+		w.name("Max-Forwards")
+		w.b = strconv.AppendInt(w.b, int64(m.MaxForwards), 10)
+		w.end()
+	}
+	w.address("From", &m.From)
+	w.address("To", &m.To)
+	w.value("Call-ID", m.CallID)
+	w.cseq(m)
+	w.addresses("Contact", m.Contacts)
+	for i := range m.Headers {
+		h := &m.Headers[i]
+		if _, f := canonical(h.Name); f != other || !isToken(h.Name) {
+			return dst, ErrUnsafe
+		}
+		w.name(h.Name)
+		w.b = append(w.b, h.Value...)
+		w.end()
+	}
+	w.value("Content-Type", m.ContentType)
+	w.name("Content-Length")
+	w.b = strconv.AppendInt(w.b, int64(len(m.Body)), 10)
+	w.b = append(w.b, "\r\n\r\n"...)
+	if w.unsafe {
+		return dst, ErrUnsafe
+	}
+	return append(w.b, m.Body...), nil
+}
+
+// writer is the one place where a line is ended, and so the one that checks it.
+type writer struct {
+	b      []byte
+	start  int // of the line being written
+	unsafe bool
+}
+
+func (w *writer) name(name string) {
+	w.b = append(append(w.b, name...), ": "...)
+}
+
+// end checks the line for what must not be in it, and ends it.
+func (w *writer) end() {
+	for _, c := range w.b[w.start:] {
+		if c == '\r' || c == '\n' || c == 0 {
+			w.unsafe = true
+		}
+	}
+	w.b = append(w.b, "\r\n"...)
+	w.start = len(w.b)
+}
+
+func (w *writer) value(name, value string) {
+	if value == "" {
+		return
+	}
+	w.name(name)
+	w.b = append(w.b, value...)
+	w.end()
+}
+
+func (w *writer) address(name string, a *Address) {
+	if a.Raw == "" && a.URI.Scheme == "" && !a.Wildcard() {
+		return
+	}
+	w.name(name)
+	w.b = a.append(w.b)
+	w.end()
+}
+
+func (w *writer) addresses(name string, list []Address) {
+	for i := range list {
+		w.address(name, &list[i])
+	}
+}
+
+func (w *writer) requestLine(m *Message) {
+	w.b = append(append(w.b, m.Method...), ' ')
+	uri := len(w.b)
+	if m.RequestURI != "" {
+		w.b = append(w.b, m.RequestURI...)
+	} else {
+		w.b = m.URI.append(w.b)
+	}
+	if !isToken(m.Method) || len(w.b) == uri || strings.IndexByte(string(w.b[uri:]), ' ') >= 0 {
+		w.unsafe = true
+	}
+	w.b = append(w.b, " SIP/2.0"...)
+	w.end()
+}
+
+func (w *writer) statusLine(m *Message) {
+	if m.Status < 100 || m.Status > 699 {
+		w.unsafe = true
+	}
+	w.b = append(w.b, "SIP/2.0 "...)
+	w.b = strconv.AppendInt(w.b, int64(m.Status), 10)
+	w.b = append(append(w.b, ' '), m.Reason...)
+	w.end()
+}
+
+func (w *writer) cseq(m *Message) {
+	if m.cseqRaw != "" && !m.IsRequest() {
+		w.value("CSeq", m.cseqRaw)
+		return
+	}
+	w.name("CSeq")
+	w.b = strconv.AppendUint(w.b, uint64(m.CSeq), 10)
+	w.b = append(append(w.b, ' '), m.Method...)
+	w.end()
+}
+
+// sizeHint is a guess that is rarely too small.
+func (m *Message) sizeHint() int {
+	n := 384 + len(m.Body) + 160*len(m.Vias)
+	for i := range m.Headers {
+		n += len(m.Headers[i].Name) + len(m.Headers[i].Value) + 4
+	}
+	return n + 96*(len(m.Contacts)+len(m.Routes)+len(m.RecordRoutes))
+}

@@ -1,0 +1,231 @@
+package sipmsg
+
+import (
+	"errors"
+	"net/netip"
+	"strconv"
+	"strings"
+)
+
+// URI is a SIP or SIPS URI in parts (RFC 3261 §19.1), or any other URI in two.
+// The zero value is no URI.
+type URI struct {
+	Scheme string // lower case: "sip", "sips", "tel", …
+
+	// User and Password are as they came, escapes included.
+	User, Password string
+
+	// Host is a name or an address; an IPv6 address stands without its brackets.
+	Host string
+	Port int // 0: none given
+
+	Params  Params
+	Headers string // what follows "?", as it came
+
+	// Opaque is what follows the scheme's colon when it is neither sip nor sips.
+	Opaque string
+}
+
+var (
+	errScheme   = errors.New("URI without a scheme")
+	errUser     = errors.New("malformed user part")
+	errHost     = errors.New("malformed host")
+	errPort     = errors.New("malformed port")
+	errURIChars = errors.New("blank or control character in a URI")
+)
+
+// ParseURI reads one URI with nothing around it. Parameter names come out in
+// lower case, everything else as it came.
+func ParseURI(s string) (URI, error) {
+	for i := 0; i < len(s); i++ {
+		if c := s[i]; c <= ' ' || c == 0x7f || c == '<' || c == '>' {
+			return URI{}, errURIChars
+		}
+	}
+	colon := strings.IndexByte(s, ':')
+	if colon < 1 || !isScheme(s[:colon]) {
+		return URI{}, errScheme
+	}
+	u := URI{Scheme: lower(s[:colon])}
+	rest := s[colon+1:]
+	if !u.IsSIP() {
+		if rest == "" {
+			return URI{}, errScheme
+		}
+		u.Opaque = rest
+		return u, nil
+	}
+	if at := strings.IndexByte(rest, '@'); at >= 0 {
+		var user string
+		user, rest = rest[:at], rest[at+1:]
+		u.User, u.Password, _ = strings.Cut(user, ":")
+		if u.User == "" || strings.IndexByte(user, '"') >= 0 || strings.IndexByte(rest, '@') >= 0 {
+			return URI{}, errUser
+		}
+	}
+	hostport := rest
+	if i := strings.IndexAny(rest, ";?"); i >= 0 {
+		hostport, rest = rest[:i], rest[i:]
+	} else {
+		rest = ""
+	}
+	var err error
+	if u.Host, u.Port, err = parseHostPort(hostport); err != nil {
+		return URI{}, err
+	}
+	rest, u.Headers, _ = strings.Cut(rest, "?")
+	if u.Params, err = parseParams(rest); err != nil {
+		return URI{}, err
+	}
+	return u, nil
+}
+
+// IsSIP reports whether u is a sip or sips URI.
+func (u URI) IsSIP() bool { return u.Scheme == "sip" || u.Scheme == "sips" }
+
+// String returns u as it is written.
+func (u URI) String() string { return string(u.append(nil)) }
+
+func (u URI) append(dst []byte) []byte {
+	if u.Scheme != "" {
+		dst = append(append(dst, u.Scheme...), ':')
+	}
+	if u.Opaque != "" {
+		return append(dst, u.Opaque...)
+	}
+	if u.User != "" {
+		dst = append(dst, u.User...)
+		if u.Password != "" {
+			dst = append(append(dst, ':'), u.Password...)
+		}
+		dst = append(dst, '@')
+	}
+	dst = appendHostPort(dst, u.Host, u.Port)
+	dst = u.Params.append(dst)
+	if u.Headers != "" {
+		dst = append(append(dst, '?'), u.Headers...)
+	}
+	return dst
+}
+
+// HostPort returns host, or host:port when there is a port; an IPv6 address is in
+// brackets.
+func (u URI) HostPort() string { return string(appendHostPort(nil, u.Host, u.Port)) }
+
+// EscapeUser returns s for use as the user part of a URI: every byte that is
+// neither unreserved nor user-unreserved is escaped (RFC 3261 §25.1), so that
+// digits from policy cannot become a host, a parameter or a header.
+func EscapeUser(s string) string {
+	i := 0
+	for i < len(s) && isUserChar(s[i]) {
+		i++
+	}
+	if i == len(s) {
+		return s
+	}
+	const hex = "0123456789ABCDEF"
+	b := append(make([]byte, 0, len(s)+8), s[:i]...)
+	for ; i < len(s); i++ {
+		if c := s[i]; isUserChar(c) {
+			b = append(b, c)
+		} else {
+			b = append(b, '%', hex[c>>4], hex[c&15])
+		}
+	}
+	return string(b)
+}
+
+// UnescapeUser undoes the escapes of a user part. It is false, and s unchanged,
+// when an escape is malformed or hides a control character.
+func UnescapeUser(s string) (string, bool) {
+	if strings.IndexByte(s, '%') < 0 {
+		return s, true
+	}
+	b := make([]byte, 0, len(s))
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		if c == '%' {
+			if i+2 >= len(s) {
+				return s, false
+			}
+			n, err := strconv.ParseUint(s[i+1:i+3], 16, 8)
+			if err != nil || n < ' ' || n == 0x7f {
+				return s, false
+			}
+			c = byte(n)
+			i += 2
+		}
+		b = append(b, c)
+	}
+	return string(b), true
+}
+
+// isUserChar is unreserved / user-unreserved of RFC 3261 §25.1.
+func isUserChar(c byte) bool {
+	return isAlnum(c) || strings.IndexByte("-_.!~*'()&=+$,;?/", c) >= 0
+}
+
+func isScheme(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if !isAlnum(s[i]) && (i == 0 || strings.IndexByte("+-.", s[i]) < 0) {
+			return false
+		}
+	}
+	return s != "" && (s[0] < '0' || s[0] > '9')
+}
+
+// parseHostPort reads host [ ":" port ]. White space around the colon is allowed
+// for Via's sent-by; a URI has been searched for it before. Port 0 means none.
+func parseHostPort(s string) (host string, port int, err error) {
+	rest := ""
+	if strings.HasPrefix(s, "[") {
+		end := strings.IndexByte(s, ']')
+		if end < 0 {
+			return "", 0, errHost
+		}
+		host, rest = s[1:end], s[end+1:]
+		a, err := netip.ParseAddr(host)
+		if err != nil || !a.Is6() || a.Zone() != "" {
+			return "", 0, errHost
+		}
+	} else {
+		host = s
+		if i := strings.IndexByte(s, ':'); i >= 0 {
+			host, rest = s[:i], s[i:]
+		}
+		if host = trimRight(host); !isHost(host) {
+			return "", 0, errHost
+		}
+	}
+	if rest = trimLeft(rest); rest == "" {
+		return host, 0, nil
+	}
+	n, ok := parseUint(trimLeft(rest[1:]), 65535)
+	if rest[0] != ':' || !ok {
+		return "", 0, errPort
+	}
+	return host, int(n), nil
+}
+
+// isHost accepts host names and IPv4 addresses; the underscore is not legal, but
+// stands in names that container networks hand out.
+func isHost(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if c := s[i]; !isAlnum(c) && c != '.' && c != '-' && c != '_' {
+			return false
+		}
+	}
+	return s != ""
+}
+
+func appendHostPort(dst []byte, host string, port int) []byte {
+	if strings.IndexByte(host, ':') >= 0 && host[0] != '[' {
+		dst = append(append(append(dst, '['), host...), ']')
+	} else {
+		dst = append(dst, host...)
+	}
+	if port != 0 {
+		dst = strconv.AppendInt(append(dst, ':'), int64(port), 10)
+	}
+	return dst
+}

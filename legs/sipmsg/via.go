@@ -1,0 +1,120 @@
+package sipmsg
+
+import (
+	"errors"
+	"strings"
+)
+
+// Via is one Via value (RFC 3261 §20.42).
+type Via struct {
+	Transport string // upper case: "UDP", "TCP", "TLS", "WS", …
+
+	// Host and Port are sent-by. An IPv6 address stands without its brackets;
+	// port 0 means that none was given.
+	Host string
+	Port int
+
+	Params Params
+
+	// Raw is the value as it came, and what is written when it is not empty.
+	// Whoever changes another field clears it.
+	Raw string
+}
+
+var (
+	errVia     = errors.New("malformed Via")
+	errVersion = errors.New("Via of another protocol version")
+)
+
+// ParseVia reads one Via value, with white space wherever the grammar has LWS:
+// "SIP / 2.0 / UDP host : 5060 ; branch = x".
+func ParseVia(s string) (Via, error) {
+	s = trim(s)
+	v := Via{Raw: s}
+	protocol, rest, ok1 := strings.Cut(s, "/")
+	version, rest, ok2 := strings.Cut(rest, "/")
+	if !ok1 || !ok2 {
+		return v, errVia
+	}
+	if !strings.EqualFold(trimRight(protocol), "SIP") || trim(version) != "2.0" {
+		return v, errVersion
+	}
+	rest = trimLeft(rest)
+	n := 0
+	for n < len(rest) && isTokenChar(rest[n]) {
+		n++
+	}
+	if n == 0 || n == len(rest) || !isBlank(rest[n]) {
+		return v, errVia
+	}
+	v.Transport = upper(rest[:n])
+	sentBy := trimLeft(rest[n:])
+	params := ""
+	if i := strings.IndexByte(sentBy, ';'); i >= 0 {
+		sentBy, params = sentBy[:i], sentBy[i:]
+	}
+	var err error
+	if v.Host, v.Port, err = parseHostPort(trimRight(sentBy)); err != nil {
+		return v, err
+	}
+	if v.Params, err = parseParams(params); err != nil {
+		return v, err
+	}
+	return v, nil
+}
+
+// upper returns the transport in capitals without allocating for the usual ones.
+func upper(s string) string {
+	for _, known := range [...]string{"UDP", "TCP", "TLS", "WS", "WSS"} {
+		if strings.EqualFold(s, known) {
+			return known
+		}
+	}
+	return strings.ToUpper(s)
+}
+
+// Branch returns the branch parameter, or "" (RFC 2543 peers).
+func (v Via) Branch() string {
+	branch, _ := v.Params.Get("branch")
+	return branch
+}
+
+// RPort returns the value of the rport parameter, 0 when it has none, and whether
+// the parameter is there (RFC 3581).
+func (v Via) RPort() (port int, ok bool) {
+	s, ok := v.Params.Get("rport")
+	n, _ := parseUint(s, 65535)
+	return int(n), ok
+}
+
+// Received returns the received parameter, or "".
+func (v Via) Received() string {
+	received, _ := v.Params.Get("received")
+	return received
+}
+
+// SentBy returns host or host:port in lower case, an IPv6 address in brackets:
+// what a transaction is matched by (RFC 3261 §17.2.3).
+func (v Via) SentBy() string {
+	if v.Port == 0 && strings.IndexByte(v.Host, ':') < 0 {
+		return lower(v.Host)
+	}
+	return lower(string(appendHostPort(nil, v.Host, v.Port)))
+}
+
+// String returns v as it is written.
+func (v Via) String() string {
+	if v.Raw != "" {
+		return v.Raw
+	}
+	return string(v.append(nil))
+}
+
+func (v Via) append(dst []byte) []byte {
+	if v.Raw != "" {
+		return append(dst, v.Raw...)
+	}
+	dst = append(append(append(dst, "SIP/2.0/"...), v.Transport...), ' ')
+	dst = appendHostPort(dst, v.Host, v.Port)
+	return v.Params.append(dst)
+}
