@@ -1,0 +1,157 @@
+package rtprelay
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/netip"
+	"runtime"
+	"time"
+)
+
+// What the zero value of a Config field stands for.
+const (
+	DefaultQuarantine   = 3 * time.Second
+	DefaultLearnWindow  = 10 * time.Second
+	DefaultLearnPackets = 3
+	DefaultMaxSessions  = 20000
+	DefaultEventQueue   = 1024
+)
+
+// maxWorkers bounds Config.Workers: more threads than this never helps.
+const maxWorkers = 256
+
+// A Network is a set of local addresses and the ports to use on them.
+type Network struct {
+	Addresses []netip.Addr // at most one per family, no wildcard, no zone
+	PortMin   int          // first port of the range, 1024..65534; an odd first port is left out
+	PortMax   int          // last port of the range, inclusive; every RTP port is even, its RTCP port is the next (RFC 3550 §11)
+}
+
+// Config says what a Relay may use. Zero fields take the defaults above.
+type Config struct {
+	Networks     map[string]Network // by name; at least one
+	Workers      int                // threads that move packets; 0 = GOMAXPROCS
+	Quarantine   time.Duration      // before a released port pair is used again; 0 = 3 s, negative = none
+	LearnWindow  time.Duration      // after SetRemote, how long a source that was not signalled may be learned; 0 = 10 s
+	LearnPackets int                // consistent packets it takes to learn such a source, 1..255; 0 = 3
+	MaxSessions  int                // open sessions; 0 = 20000
+	EventQueue   int                // events waiting per worker, more are dropped and counted; 0 = 1024
+	Events       func([]Event)      // receives events in batches, from one goroutine of the relay; the slice is valid only during the call; nil = discard
+	Logger       *slog.Logger       // nil = discard
+	Metrics      *Metrics           // nil = unregistered
+
+	// newPoller replaces the operating system's poller in tests.
+	newPoller func() (poller, error)
+}
+
+// withDefaults returns c with its zero fields filled in.
+func (c Config) withDefaults() Config {
+	if c.Workers == 0 {
+		c.Workers = runtime.GOMAXPROCS(0)
+	}
+	if c.Quarantine == 0 {
+		c.Quarantine = DefaultQuarantine
+	}
+	if c.LearnWindow == 0 {
+		c.LearnWindow = DefaultLearnWindow
+	}
+	if c.LearnPackets == 0 {
+		c.LearnPackets = DefaultLearnPackets
+	}
+	if c.MaxSessions == 0 {
+		c.MaxSessions = DefaultMaxSessions
+	}
+	if c.EventQueue == 0 {
+		c.EventQueue = DefaultEventQueue
+	}
+	if c.Events == nil {
+		c.Events = func([]Event) {}
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.NewTextHandler(io.Discard, nil))
+	}
+	if c.Metrics == nil {
+		c.Metrics = NewMetrics(nil)
+	}
+	if c.newPoller == nil {
+		c.newPoller = newPoller
+	}
+	return c
+}
+
+// Validate reports every field that is out of bounds, joined. Defaults are
+// applied first, so the zero value of an optional field is always valid.
+func (c Config) Validate() error {
+	c = c.withDefaults()
+	var errs []error
+	if len(c.Networks) == 0 {
+		errs = append(errs, errors.New("rtprelay: Networks is empty, want at least 1"))
+	}
+	for name, n := range c.Networks {
+		errs = append(errs, n.validate(name)...)
+	}
+	for _, f := range []struct {
+		name          string
+		value, lo, hi int
+	}{
+		{"Workers", c.Workers, 1, maxWorkers},
+		{"LearnPackets", c.LearnPackets, 1, 255},
+		{"MaxSessions", c.MaxSessions, 1, 1 << 24},
+		{"EventQueue", c.EventQueue, 1, 1 << 20},
+	} {
+		if f.value < f.lo || f.value > f.hi {
+			errs = append(errs, fmt.Errorf("rtprelay: %s is %d, want %d to %d", f.name, f.value, f.lo, f.hi))
+		}
+	}
+	if c.Quarantine > time.Hour {
+		errs = append(errs, fmt.Errorf("rtprelay: Quarantine is %v, want at most 1h", c.Quarantine))
+	}
+	if c.LearnWindow < 0 || c.LearnWindow > time.Hour {
+		errs = append(errs, fmt.Errorf("rtprelay: LearnWindow is %v, want 0 to 1h", c.LearnWindow))
+	}
+	return errors.Join(errs...)
+}
+
+// validate reports every fault of the network called name.
+func (n Network) validate(name string) []error {
+	var errs []error
+	fail := func(format string, args ...any) {
+		errs = append(errs, fmt.Errorf("rtprelay: Networks[%q]."+format, append([]any{name}, args...)...))
+	}
+	if len(n.Addresses) == 0 {
+		fail("Addresses is empty, want 1 or 2")
+	}
+	var seen [2]bool
+	for _, a := range n.Addresses {
+		switch {
+		case !a.IsValid() || a.IsUnspecified() || a.IsMulticast():
+			fail("Addresses has %v, want a unicast address of this machine", a)
+		case a.Zone() != "":
+			fail("Addresses has %v, want an address without a zone", a)
+		case seen[family(a)]:
+			fail("Addresses has %v, want at most one address per family", a)
+		default:
+			seen[family(a)] = true
+		}
+	}
+	if n.PortMin < 1024 || n.PortMin > 65534 {
+		fail("PortMin is %d, want 1024 to 65534", n.PortMin)
+	}
+	if n.PortMax > 65535 || n.PortMax < firstEven(n.PortMin)+1 {
+		fail("PortMax is %d, want %d to 65535", n.PortMax, firstEven(n.PortMin)+1)
+	}
+	return errs
+}
+
+// family is 0 for an IPv4 address, also when it is mapped into IPv6, else 1.
+func family(a netip.Addr) int {
+	if a.Unmap().Is4() {
+		return 0
+	}
+	return 1
+}
+
+// firstEven returns the first even port not below port.
+func firstEven(port int) int { return port + port&1 }

@@ -1,0 +1,22 @@
+// Package rtprelay moves RTP and RTCP datagrams between two peers. It knows
+// addresses, ports, payload types and SSRCs; it does not know SIP or SDP.
+//
+// A [Relay] has a few workers. A [Session] is one m-line of one call and lives
+// on one worker with all its sockets; its [Stream]s are the local RTP/RTCP
+// port pairs, each facing one peer, and Join says which two exchange media.
+//
+// The path of a packet, in the order of the files to read:
+//
+//	poller_linux.go  epoll says which sockets are readable, a batch at a time
+//	worker.go        one receive per ready socket, on a locked thread
+//	packet.go        the header is read in place (RFC 3550 §5.1)
+//	latch.go         is the source who we think it is (RFC 7362)
+//	decide.go        the verdict: relay it, or drop it and why; pure
+//	quality.go       loss and jitter of what was accepted (RFC 3550 A.1, A.3, A.8)
+//	worker.go        one send from the joined stream's socket
+//
+// On that path nothing locks, allocates or logs. Control reaches it through
+// one atomic pointer per stream (remote.go) and one mailbox per worker
+// (mailbox.go); what it learns leaves it through one bounded ring per worker
+// (ring.go) and through counters that anybody may read (stats.go).
+package rtprelay
