@@ -1,0 +1,95 @@
+package transport
+
+import (
+	"sync/atomic"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Metrics counts what a [Set] does. One Metrics serves one Set.
+type Metrics struct {
+	received, receivedBytes prometheus.Counter
+	sent, sentBytes         prometheus.Counter
+	keepAlives              prometheus.Counter
+	oversize, congestion    prometheus.Counter
+	readErrors, sendErrors  prometheus.Counter
+	panics                  prometheus.Counter
+
+	set atomic.Pointer[Set] // nil until a Set uses it
+}
+
+// NewMetrics makes the collectors and registers them; a nil registerer makes
+// them without.
+//
+//	b2bua_transport_received_datagrams_total         read, whatever became of them
+//	b2bua_transport_received_bytes_total
+//	b2bua_transport_sent_datagrams_total
+//	b2bua_transport_sent_bytes_total
+//	b2bua_transport_keepalive_datagrams_total        empty, or CR, LF and NUL only
+//	b2bua_transport_dropped_datagrams_total{reason}  oversize: longer than allowed; congestion: no
+//	                                                 room to send; kernel: receive buffer full
+//	b2bua_transport_read_errors_total
+//	b2bua_transport_send_errors_total
+//	b2bua_transport_panics_total                     caught in Receive
+//	b2bua_transport_receive_buffer_bytes             smallest that the kernel has granted
+func NewMetrics(reg prometheus.Registerer) *Metrics {
+	m := &Metrics{}
+	var all []prometheus.Collector
+	counter := func(name, help string) prometheus.Counter {
+		c := prometheus.NewCounter(prometheus.CounterOpts{Name: "b2bua_transport_" + name, Help: help})
+		all = append(all, c)
+		return c
+	}
+	m.received = counter("received_datagrams_total", "Datagrams read.")
+	m.receivedBytes = counter("received_bytes_total", "Bytes read.")
+	m.sent = counter("sent_datagrams_total", "Datagrams sent.")
+	m.sentBytes = counter("sent_bytes_total", "Bytes sent.")
+	m.keepAlives = counter("keepalive_datagrams_total", "Keep-alives received.")
+	m.readErrors = counter("read_errors_total", "Errors while reading a socket.")
+	m.sendErrors = counter("send_errors_total", "Messages that could not be sent.")
+	m.panics = counter("panics_total", "Panics caught while receiving.")
+
+	const dropped, help = "b2bua_transport_dropped_datagrams_total", "Datagrams dropped, by reason."
+	reason := func(r string) prometheus.CounterOpts {
+		return prometheus.CounterOpts{Name: dropped, Help: help, ConstLabels: prometheus.Labels{"reason": r}}
+	}
+	m.oversize = prometheus.NewCounter(reason("oversize"))
+	m.congestion = prometheus.NewCounter(reason("congestion"))
+	all = append(all, m.oversize, m.congestion,
+		prometheus.NewCounterFunc(reason("kernel"), m.kernelDrops),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "b2bua_transport_receive_buffer_bytes", Help: "Smallest receive buffer that the kernel has granted.",
+		}, m.buffer))
+	if reg != nil {
+		reg.MustRegister(all...)
+	}
+	return m
+}
+
+func (m *Metrics) watch(s *Set) { m.set.Store(s) }
+
+func (m *Metrics) kernelDrops() float64 {
+	s := m.set.Load()
+	if s == nil {
+		return 0
+	}
+	var n uint64
+	for _, g := range s.groups {
+		for _, sock := range g.sockets {
+			n += sock.kernelDrops()
+		}
+	}
+	return float64(n)
+}
+
+func (m *Metrics) buffer() float64 {
+	s := m.set.Load()
+	if s == nil {
+		return 0
+	}
+	granted := grantedBuffer(s.groups[0].sockets)
+	for _, g := range s.groups[1:] {
+		granted = min(granted, grantedBuffer(g.sockets))
+	}
+	return float64(granted)
+}

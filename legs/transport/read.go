@@ -1,0 +1,117 @@
+package transport
+
+import (
+	"errors"
+	"net"
+	"runtime/debug"
+	"time"
+)
+
+// How a reader treats a socket that keeps failing: the first few errors cost
+// nothing, then it waits a little so as not to burn a core.
+const (
+	freeErrors = 8
+	errorPause = 50 * time.Millisecond
+	logPause   = time.Second // between two log lines of one reader
+)
+
+// A reader moves datagrams from one socket to Receive, for as long as the socket
+// is open.
+type reader struct {
+	set      *Set
+	listener int
+	in       *inbox
+	packets  []Packet
+
+	failures int       // in a row
+	logged   time.Time // last log line about an error
+}
+
+func newReader(s *Set, listener int, sock *socket) *reader {
+	return &reader{
+		set: s, listener: listener,
+		in:      newInbox(sock, s.cfg.Batch, s.cfg.MaxDatagram),
+		packets: make([]Packet, 0, s.cfg.Batch),
+	}
+}
+
+// loop ends when the socket is closed and for no other reason: a listener that
+// has died in silence is the worst of all faults.
+func (r *reader) loop() {
+	for {
+		n, err := r.in.read()
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if err != nil {
+			r.failed(err)
+			continue
+		}
+		r.failures = 0
+		if r.collect(n, time.Now()); len(r.packets) > 0 {
+			r.deliver()
+		}
+	}
+}
+
+// collect makes packets of what was read, and counts. Keep-alives end here: what
+// phones and NAT boxes send to hold a binding open is no SIP message.
+func (r *reader) collect(n int, now time.Time) {
+	m := r.set.cfg.Metrics
+	r.packets = r.packets[:0]
+	bytes := 0
+	for i := range n {
+		data, peer := r.in.datagram(i)
+		bytes += len(data)
+		switch {
+		case len(data) > r.set.cfg.MaxDatagram:
+			m.oversize.Inc()
+		case isKeepAlive(data):
+			m.keepAlives.Inc()
+		default:
+			r.packets = append(r.packets, Packet{Flow: Flow{Listener: r.listener, Peer: peer}, Data: data, At: now})
+		}
+	}
+	m.received.Add(float64(n))
+	m.receivedBytes.Add(float64(bytes))
+}
+
+// deliver calls Receive behind a fence.
+func (r *reader) deliver() {
+	defer func() {
+		if v := recover(); v != nil {
+			r.set.cfg.Metrics.panics.Inc()
+			r.set.cfg.Logger.Error("panic while receiving", "panic", v, "stack", string(debug.Stack()))
+		}
+	}()
+	r.set.cfg.Receive(r.packets)
+}
+
+func (r *reader) failed(err error) {
+	r.set.cfg.Metrics.readErrors.Inc()
+	if now := time.Now(); now.Sub(r.logged) >= logPause {
+		r.logged = now
+		r.set.cfg.Logger.Warn("cannot read from socket", "listen", r.set.listeners[r.listener].URL, "error", err)
+	}
+	if r.failures++; r.failures <= freeErrors {
+		return
+	}
+	select {
+	case <-r.set.closing:
+	case <-time.After(errorPause):
+	}
+}
+
+// isKeepAlive reports whether a datagram is empty or up to four bytes of CR, LF
+// and NUL (RFC 5626 §3.5.1 for streams, and what is in use on UDP).
+func isKeepAlive(data []byte) bool {
+	if len(data) > 4 {
+		return false
+	}
+	for _, c := range data {
+		if c != '\r' && c != '\n' && c != 0 {
+			return false
+		}
+	}
+	return true
+}

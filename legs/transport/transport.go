@@ -1,0 +1,144 @@
+// Package transport moves SIP messages between the network and the process:
+// listeners, and flows to peers. It knows addresses and bytes; it does not look
+// into a message.
+//
+// The path of a datagram, in the order of the files:
+//
+//	Listen            check the configuration, bind, start the readers (url.go, set.go)
+//	reader.loop       socket → batch → Config.Receive (read.go)
+//	Set.Select        which listener sends to an address (set.go)
+//	Set.Write         batch → socket (write.go)
+//
+// Sockets themselves are opened and batched in udp_linux.go and udp_other.go.
+// UDP is what this build carries; a [Flow] has room for the connection of a
+// stream transport.
+package transport
+
+import (
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"runtime"
+	"time"
+)
+
+// A Flow is the way between one listener and one peer. It is comparable plain
+// data and may be kept and written out. The zero Flow leads nowhere: its peer is
+// not valid.
+type Flow struct {
+	Listener int            // index into [Set.Listeners]
+	Conn     uint64         // the connection of a stream transport; 0 on UDP
+	Peer     netip.AddrPort // never a v4-mapped address
+}
+
+// A Listener is one address on which messages arrive, and from which they leave.
+type Listener struct {
+	URL       string         // as configured
+	Network   string         // "default" unless configured
+	Transport string         // "udp"
+	Addr      netip.AddrPort // bound address; the port is the real one
+	Advertise string         // host:port for Via and Contact; never empty
+}
+
+// ListenerConfig asks for a [Listener].
+type ListenerConfig struct {
+	URL       string // udp://IP[:port], default port 5060; port 0 takes a free one
+	Network   string // "" means "default"
+	Advertise string // host[:port] in Via and Contact; "" means the bound address
+}
+
+// A Packet is one datagram that has arrived. Data is valid only during the call
+// of Config.Receive.
+type Packet struct {
+	Flow Flow
+	Data []byte
+	At   time.Time // when it was read
+}
+
+// Outgoing is one message to send. Data must not change any more.
+type Outgoing struct {
+	Flow Flow
+	Data []byte
+}
+
+// Defaults of [Config].
+const (
+	DefaultNetwork     = "default"
+	DefaultReadBuffer  = 4 << 20
+	DefaultBatch       = 32
+	DefaultMaxDatagram = 65535
+)
+
+// Bounds of [Config].
+const (
+	maxSockets  = 256
+	maxBatch    = 1024 // UIO_MAXIOV, the kernel's own bound for one recvmmsg
+	maxDatagram = 65535
+)
+
+// Config says where to listen and who is told. Zero values mean the defaults;
+// Listeners and Receive are required.
+type Config struct {
+	Listeners []ListenerConfig
+
+	Sockets     int // sockets per UDP listener; 0 means GOMAXPROCS, 1 where the platform cannot share
+	ReadBuffer  int // bytes of kernel buffer to ask for, each way; 0 means 4 MiB
+	Batch       int // datagrams per system call; 0 means 32
+	MaxDatagram int // bytes; a longer datagram is dropped and counted; 0 means 65535
+
+	// Receive takes what has arrived, in order, one call at a time per socket.
+	// All datagrams of one peer come through the same socket. It is called in
+	// the reader's goroutine: nothing more is read from that socket until it
+	// returns. A panic is caught, logged and counted.
+	Receive func([]Packet)
+
+	// SendError is told of a message that could not be sent, in the goroutine
+	// that called Write. nil: only counted.
+	SendError func(Outgoing, error)
+
+	Logger  *slog.Logger // nil discards
+	Metrics *Metrics     // each Set needs its own; nil: collectors that nobody reads
+}
+
+func (c Config) withDefaults() Config {
+	if c.Sockets == 0 {
+		c.Sockets = min(runtime.GOMAXPROCS(0), maxSockets)
+	}
+	if c.ReadBuffer == 0 {
+		c.ReadBuffer = DefaultReadBuffer
+	}
+	if c.Batch == 0 {
+		c.Batch = DefaultBatch
+	}
+	if c.MaxDatagram == 0 {
+		c.MaxDatagram = DefaultMaxDatagram
+	}
+	if c.SendError == nil {
+		c.SendError = func(Outgoing, error) {}
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Metrics == nil {
+		c.Metrics = NewMetrics(nil)
+	}
+	return c
+}
+
+func (c Config) validate() error {
+	switch {
+	case len(c.Listeners) == 0:
+		return fmt.Errorf("transport: sip.listen: at least one address is needed")
+	case c.Receive == nil:
+		return fmt.Errorf("transport: Config.Receive is nil")
+	case c.Sockets < 1 || c.Sockets > maxSockets:
+		return fmt.Errorf("transport: %d sockets per listener: must be 1 to %d", c.Sockets, maxSockets)
+	case c.ReadBuffer < 0:
+		return fmt.Errorf("transport: read buffer of %d bytes: must be positive", c.ReadBuffer)
+	case c.Batch < 1 || c.Batch > maxBatch:
+		return fmt.Errorf("transport: batch of %d datagrams: must be 1 to %d", c.Batch, maxBatch)
+	case c.MaxDatagram < 1 || c.MaxDatagram > maxDatagram:
+		return fmt.Errorf("transport: datagrams of %d bytes: must be 1 to %d", c.MaxDatagram, maxDatagram)
+	}
+	return nil
+}
