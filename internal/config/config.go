@@ -49,9 +49,9 @@ type Media struct {
 	Addresses       []netip.Addr  `yaml:"addresses" doc:"addresses that the relay binds, one per family; concrete, not 0.0.0.0 or ::"`
 	Advertise       string        `yaml:"advertise" doc:"IP address in SDP instead of the bound one of its family, when behind NAT; empty: sip.advertise when that is an IP address"`
 	Ports           PortRange     `yaml:"ports" doc:"within 1024-65535; RTP takes the even, RTCP the odd ports. Keep it out of the kernel's ephemeral range"`
-	Timeout         time.Duration `yaml:"timeout" doc:"1s-24h, 0s is off; a call ends when neither side sends RTP or RTCP for so long while it is not held"`
+	Timeout         time.Duration `yaml:"timeout" doc:"1s-24h, 0 is off; a call ends when neither side sends RTP or RTCP for so long while it is not held"`
 	Quarantine      time.Duration `yaml:"quarantine" doc:"0s-10m; rest of a released pair of ports before it is used again"`
-	LearnWindow     time.Duration `yaml:"learn_window" doc:"0s-5m, 0s is off; how long a stream may learn that its peer sends from another address than it signalled"`
+	LearnWindow     time.Duration `yaml:"learn_window" doc:"0s-5m, 0 is off; how long a stream may learn that its peer sends from another address than it signalled"`
 	MaxSessions     int           `yaml:"max_sessions" doc:"1-1000000; media sessions (m-lines of calls) at a time"`
 	Workers         int           `yaml:"workers" doc:"0-1024; relay threads, 0 is one per processor"`
 	Fastpath        string        `yaml:"fastpath" doc:"auto, off or require: forwarding in the kernel. This build has none: auto is off, require is refused"`

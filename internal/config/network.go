@@ -25,6 +25,9 @@ func (c *Config) NetworkList() []Network {
 		Media:     NetworkMedia{Addresses: c.Media.Addresses, Advertise: c.Media.Advertise, Ports: c.Media.Ports},
 	}}
 	for _, name := range slices.Sorted(maps.Keys(c.Networks)) {
+		if name == DefaultNetwork {
+			continue // Validate refuses it
+		}
 		n := c.Networks[name]
 		n.Name = name
 		if n.Unknown == "" {

@@ -38,7 +38,10 @@ func (r *PortRange) UnmarshalText(text []byte) error {
 
 // Pairs returns how many pairs of an even port and the odd one after it lie
 // within the range.
-func (r PortRange) Pairs() int { return max(0, (r.Max-1-(r.Min+1)/2*2)/2+1) }
+func (r PortRange) Pairs() int {
+	first := (r.Min + 1) / 2 * 2
+	return max(0, (r.Max-first+1)/2)
+}
 
 // Contains reports whether port lies within the range.
 func (r PortRange) Contains(port int) bool { return r.Min <= port && port <= r.Max }

@@ -52,7 +52,7 @@ func nearest(word string, candidates []string) (best string, ok bool) {
 			best, least = c, n
 		}
 	}
-	return best, least >= 0 && least <= max(2, len(word)/3)
+	return best, least >= 0 && least <= max(2, max(len(word), len(best))/3)
 }
 
 // distance is the Levenshtein distance with a swap of neighbours as one edit

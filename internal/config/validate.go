@@ -64,8 +64,20 @@ func (v *validator) number(key string, n, low, high int) {
 
 func (v *validator) duration(key string, d, low, high time.Duration) {
 	if d < low || d > high {
-		v.fault(key, d.String(), "must be from %s to %s", low, high)
+		v.fault(key, short(d), "must be from %s to %s", short(low), short(high))
 	}
+}
+
+// short writes a duration as people do: 24h and not 24h0m0s.
+func short(d time.Duration) string {
+	text := d.String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
 }
 
 func (v *validator) oneOf(key, value string, allowed ...string) {
@@ -74,7 +86,7 @@ func (v *validator) oneOf(key, value string, allowed ...string) {
 		if best, ok := nearest(strings.ToLower(value), allowed); ok {
 			hint = "; did you mean " + best + "?"
 		}
-		v.fault(key, quoteEmpty(value), "must be one of %s%s", strings.Join(allowed, ", "), hint)
+		v.fault(key, value, "must be one of %s%s", strings.Join(allowed, ", "), hint)
 	}
 }
 
@@ -91,7 +103,7 @@ func (v *validator) sip() {
 	v.duration("sip.timers.t2", s.Timers.T2, s.Timers.T1, time.Minute)
 	v.duration("sip.timers.t4", s.Timers.T4, s.Timers.T1, time.Minute)
 	if c := s.Timers.C; c <= 3*time.Minute || c > time.Hour { // RFC 3261 §16.6 step 11
-		v.fault("sip.timers.c", c.String(), "must be more than 3m and at most 1h")
+		v.fault("sip.timers.c", short(c), "must be more than 3m and at most 1h")
 	}
 }
 
@@ -154,7 +166,7 @@ func (v *validator) http() {
 	}
 	host, port, err := net.SplitHostPort(h.Listen)
 	if _, numErr := strconv.ParseUint(port, 10, 16); err != nil || numErr != nil || !(host == "" || isHost(host)) {
-		v.fault("http.listen", quoteEmpty(h.Listen), "must be address:port with a port from 0 to 65535, like 127.0.0.1:8080")
+		v.fault("http.listen", h.Listen, "must be address:port with a port from 0 to 65535, like 127.0.0.1:8080")
 	}
 }
 
@@ -164,12 +176,4 @@ func (v *validator) limits() {
 	v.number("limits.new_queue", l.NewQueue, 1, 1_000_000)
 	v.number("limits.resolver_queue", l.ResolverQueue, 1, 1_000_000)
 	v.number("limits.journal_queue", l.JournalQueue, 1, 1_000_000)
-}
-
-// quoteEmpty makes an empty value visible in a fault.
-func quoteEmpty(value string) string {
-	if value == "" {
-		return " "
-	}
-	return value
 }

@@ -72,7 +72,7 @@ func (v *validator) listeners(n Network, keys networkKeys) (good []bound) {
 		l, err := ParseListen(text)
 		switch {
 		case err != nil:
-			v.fault(key, quoteEmpty(text), "%s", err)
+			v.fault(key, text, "%s", err)
 		case !slices.Contains(strings.Fields(transports), l.Transport):
 			v.fault(key, text, "the transport %s is not available in this build, which has %s", l.Transport, transports)
 		case l.Addr.Addr().IsMulticast():
@@ -114,7 +114,7 @@ func (v *validator) mediaAddresses(n Network, keys networkKeys) {
 	var families [2]bool
 	for i, a := range n.Media.Addresses {
 		key := fmt.Sprintf("%s[%d]", keys.addresses, i)
-		if a.IsUnspecified() || a.IsMulticast() || a.Zone() != "" || a.Is4In6() {
+		if !concrete(a) {
 			v.fault(key, a.String(), "must be a concrete unicast address without a zone")
 			continue
 		}
@@ -130,7 +130,7 @@ func (v *validator) mediaAddresses(n Network, keys networkKeys) {
 	if text := n.Media.Advertise; text != "" {
 		a, err := netip.ParseAddr(text)
 		switch {
-		case err != nil || a.IsUnspecified() || a.IsMulticast() || a.Zone() != "" || a.Is4In6():
+		case err != nil || !concrete(a):
 			v.fault(keys.mediaAdvertise, text, "must be a concrete IP address")
 		case a.Is4() && !families[0] || a.Is6() && !families[1]:
 			v.fault(keys.mediaAdvertise, text, "must be of the family of an address in %s", keys.addresses)
@@ -166,12 +166,12 @@ func (v *validator) distinctPorts(list []Network, all []bound) {
 		keys := keysOf(n.Name)
 		for _, l := range all {
 			port := int(l.Addr.Port())
-			if datagram(l) && n.Media.Ports.Contains(port) && slices.ContainsFunc(n.Media.Addresses, func(a netip.Addr) bool { return sameAddr(a, l.Addr.Addr()) }) {
+			if datagram(l) && n.Media.Ports.Contains(port) && slices.ContainsFunc(n.Media.Addresses, func(a netip.Addr) bool { return concrete(a) && sameAddr(a, l.Addr.Addr()) }) {
 				v.fault(keys.ports, n.Media.Ports.String(), "must not hold %d, the port of %s in %s", port, l.text, l.key)
 			}
 		}
 		for _, o := range list[:i] {
-			if n.Media.Ports.overlaps(o.Media.Ports) && slices.ContainsFunc(n.Media.Addresses, func(a netip.Addr) bool { return slices.Contains(o.Media.Addresses, a) }) {
+			if n.Media.Ports.overlaps(o.Media.Ports) && slices.ContainsFunc(n.Media.Addresses, func(a netip.Addr) bool { return concrete(a) && slices.Contains(o.Media.Addresses, a) }) {
 				v.fault(keys.ports, n.Media.Ports.String(), "must not overlap %s of %s, which has the same address", o.Media.Ports, keysOf(o.Name).ports)
 			}
 		}
@@ -185,6 +185,11 @@ func datagram(l bound) bool { return l.Transport == "udp" }
 func sameAddr(a, b netip.Addr) bool {
 	wild := func(w, x netip.Addr) bool { return w.IsUnspecified() && (w.Is6() || x.Is4()) }
 	return a == b || wild(a, b) || wild(b, a)
+}
+
+// concrete reports whether a is the address of one interface on any host.
+func concrete(a netip.Addr) bool {
+	return a.IsValid() && !a.IsUnspecified() && !a.IsMulticast() && a.Zone() == "" && !a.Is4In6()
 }
 
 func isUnspecified(host string) bool {
