@@ -6,8 +6,8 @@ type Explanation struct {
 	Revision   int64         `json:"revision"`
 	Plan       *Plan         `json:"plan" doc:"Null when the call is refused"`
 	Refusal    *RefusalFacts `json:"refusal" doc:"Null when there is a plan"`
-	Candidates []Candidate   `json:"candidates" nullable:"false" doc:"In the order they were looked at"`
-	Truncated  int           `json:"truncated" doc:"Further candidates that are not listed"`
+	Candidates []Candidate   `json:"candidates" nullable:"false" doc:"Sources, then routes, then the winner's targets and gateways"`
+	Truncated  int           `json:"truncated" doc:"Further routes that are not listed; none of them is the winner"`
 }
 
 // RefusalFacts is a [Refusal] as data.
@@ -16,6 +16,14 @@ type RefusalFacts struct {
 	Code      string `json:"code" enum:"unknown_source,no_route,no_target,loop"`
 	Reason    string `json:"reason"`
 }
+
+// Kinds of a [Candidate].
+const (
+	KindSource  = "source"  // a trunk that might be calling
+	KindRoute   = "route"   // a route
+	KindTarget  = "target"  // a target of the route that won
+	KindGateway = "gateway" // a gateway of a target's trunk
+)
 
 // Outcomes of a [Candidate].
 const (
@@ -38,12 +46,20 @@ type Candidate struct {
 // A Comparison is one pair of values that was held against each other.
 type Comparison struct {
 	Field string `json:"field"`
-	Want  string `json:"want" doc:"What the policy says"`
-	Got   string `json:"got" doc:"What the call has, or the winner's value"`
+	Want  string `json:"want" doc:"What the candidate has"`
+	Got   string `json:"got" doc:"What the call or the winner has"`
 }
 
 // Explain decides as [Snapshot.Plan] does, by the same function, and tells
 // every step.
 func (s *Snapshot) Explain(q Query) Explanation {
-	return Explanation{Revision: s.Revision(), Candidates: []Candidate{}}
+	t := trace{candidates: []Candidate{}, listed: map[int32]bool{}}
+	plan, refusal := s.decide(&q, &t)
+	e := Explanation{Revision: s.set.Revision, Candidates: t.candidates, Truncated: t.truncated}
+	if refusal != nil {
+		e.Refusal = &RefusalFacts{SIPStatus: refusal.Status, Code: refusal.Code, Reason: refusal.Reason}
+	} else {
+		e.Plan = &plan
+	}
+	return e
 }

@@ -2,18 +2,8 @@ package policy
 
 import (
 	"fmt"
-	"net/netip"
 	"time"
 )
-
-// A Source is where a request came from, as the listener saw it.
-type Source struct {
-	Addr       netip.AddrPort // the peer's address
-	Listener   string         // URL of our listener
-	Network    string         // network the listener belongs to; empty means "default"
-	Transport  string         // udp, tcp, tls, ws, wss
-	TLSSubject string         // the client certificate's subject; empty when there is none
-}
 
 // A Query is one call to be routed. It is all that a decision depends on
 // besides the snapshot: the same Query gives the same Plan.
@@ -58,17 +48,17 @@ type Target struct {
 
 // Codes of a [Refusal], stable.
 const (
-	RefusedSource = "unknown_source" // no trunk calls from there
-	RefusedRoute  = "no_route"       // no route matches
-	RefusedTarget = "no_target"      // the route that won has no target in service
-	RefusedLoop   = "loop"           // the route that won leads only back to the trunk the call came from
+	RefusedSource = "unknown_source" // 403: no trunk calls from there
+	RefusedRoute  = "no_route"       // 404: no route matches
+	RefusedTarget = "no_target"      // 503: the route that won has no target in service
+	RefusedLoop   = "loop"           // 482: the route that won leads only back to the trunk the call came from
 )
 
 // A Refusal is the answer to a call that policy gives no plan.
 type Refusal struct {
 	Status int    // SIP status for the caller, RFC 3261 §21
 	Code   string // one of the Refused… constants
-	Reason string // one sentence for logs and explain; not sent to the peer
+	Reason string // one sentence for logs and explain; not for the peer
 }
 
 // Error returns the refusal as one line.
@@ -76,6 +66,32 @@ func (r *Refusal) Error() string { return fmt.Sprintf("%d %s: %s", r.Status, r.C
 
 // Plan decides which targets to try for a call. The error is always a
 // [*Refusal].
+//
+// The caller and the called number are compared without visual separators and
+// URI parameters; a leading + is a character like any other.
+//
+// One route wins: of those enabled that match, the one with the longest
+// called prefix, then the longest caller prefix, then one that names the
+// inbound trunk, then the lowest priority. Among equals a draw decides, with
+// the sum of their targets' weights as shares. Other routes are not tried: a
+// call that hunts stays within what its route names, so a fallback is a
+// further target, never a broader route that happens to match.
+//
+// The targets of that route are tried in the order listed. Once any of them
+// has a weight other than 1, which is what a target has that says nothing,
+// the order is drawn by weight instead: {a}, {b} is first a, then b; {a: 70},
+// {b: 30} begins with a in 70 calls of 100; for halves say 50 and 50.
+//
+// Each target unfolds into the enabled gateways of its trunk, lower priority
+// first, among equal priorities in an order drawn by weight. Disabled trunks
+// and gateways are passed over.
+//
+// A call is never sent back to the trunk it came from, unless the route says
+// so: its match names that inbound trunk and a target names it again.
 func (s *Snapshot) Plan(q Query) (Plan, error) {
-	return Plan{}, &Refusal{Status: 404, Code: RefusedRoute, Reason: "no route"}
+	plan, refusal := s.decide(&q, nil)
+	if refusal != nil {
+		return Plan{}, refusal
+	}
+	return plan, nil
 }
