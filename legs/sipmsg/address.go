@@ -28,24 +28,31 @@ var (
 // semicolon: what follows are header parameters (RFC 3261 §20.10). The Contact
 // "*" comes out as an [Address] with URI.Opaque "*".
 func ParseAddress(s string) (Address, error) {
-	s = trim(s)
-	a := Address{Raw: s}
-	rest := s
+	var a Address
+	if err := a.parse(trim(s)); err != nil {
+		return Address{}, err
+	}
+	return a, nil
+}
+
+func (a *Address) parse(s string) error {
+	a.Raw = s
 	if s == "*" {
 		a.URI.Opaque = "*"
-		return a, nil
+		return nil
 	}
+	rest := s
 	if strings.HasPrefix(s, `"`) {
 		n := quotedLen(s)
 		if n == 0 {
-			return Address{}, errQuote
+			return errQuote
 		}
 		a.Display = Unquote(s[:n])
 		if rest = trimLeft(s[n:]); !strings.HasPrefix(rest, "<") {
-			return Address{}, errDisplay
+			return errDisplay
 		}
 	}
-	uri := ""
+	var uri string
 	if open := strings.IndexByte(rest, '<'); open >= 0 && !quoteBefore(rest, open) {
 		if open > 0 {
 			// A display name ought to be tokens (§25.1); phones send any text.
@@ -53,29 +60,26 @@ func ParseAddress(s string) (Address, error) {
 		}
 		end := strings.IndexByte(rest[open:], '>')
 		if end < 0 {
-			return Address{}, errNoURI
+			return errNoURI
 		}
-		uri, rest = rest[open+1:open+end], trimLeft(rest[open+end+1:])
+		uri, rest = trim(rest[open+1:open+end]), trimLeft(rest[open+end+1:])
 		if rest != "" && rest[0] != ';' {
-			return Address{}, errTrailing
+			return errTrailing
 		}
 	} else {
 		uri, rest = rest, ""
 		if i := strings.IndexByte(uri, ';'); i >= 0 {
-			uri, rest = uri[:i], uri[i:]
+			uri, rest = trimRight(uri[:i]), uri[i:]
 		}
-		if strings.IndexAny(uri, ",?") >= 0 {
-			return Address{}, errBare
+		if strings.IndexByte(uri, ',') >= 0 || strings.IndexByte(uri, '?') >= 0 {
+			return errBare
 		}
 	}
-	var err error
-	if a.URI, err = ParseURI(trim(uri)); err != nil {
-		return Address{}, err
+	err := a.URI.parse(uri)
+	if err == nil {
+		a.Params, err = parseParams(rest)
 	}
-	if a.Params, err = parseParams(rest); err != nil {
-		return Address{}, err
-	}
-	return a, nil
+	return err
 }
 
 // quoteBefore reports whether a quote stands before i: then what looks like an
@@ -126,22 +130,4 @@ func (a Address) append(dst []byte) []byte {
 	}
 	dst = append(a.URI.append(append(dst, '<')), '>')
 	return a.Params.append(dst)
-}
-
-// parseAddresses appends the addresses of a comma-separated list to dst.
-func parseAddresses(dst []Address, s string) ([]Address, error) {
-	if dst == nil {
-		dst = make([]Address, 0, 1)
-	}
-	for {
-		element, rest := cutElement(s)
-		a, err := ParseAddress(element)
-		if err != nil {
-			return dst, err
-		}
-		if dst = append(dst, a); rest == "" {
-			return dst, nil
-		}
-		s = rest
-	}
 }

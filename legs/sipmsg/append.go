@@ -3,7 +3,6 @@ package sipmsg
 import (
 	"errors"
 	"strconv"
-	"strings"
 )
 
 // ErrUnsafe is returned instead of bytes when a value would end its line early or
@@ -18,8 +17,10 @@ func (m *Message) Bytes() ([]byte, error) {
 
 // Append appends m to dst as it goes on the wire, Content-Length always included.
 // It returns dst unchanged and [ErrUnsafe] when any value holds CR, LF or NUL,
-// when the method or a header name is no token, when the Request-URI holds a
-// blank, or when m.Headers names a header that has a field of its own.
+// when the method or a header name is no token, when the Request-URI is empty or
+// holds a blank, when the status is none, or when m.Headers names a header that
+// has a field of its own. Mandatory headers that are not set are left out: only a
+// refused request has none to repeat.
 func (m *Message) Append(dst []byte) ([]byte, error) {
 	w := writer{b: dst, start: len(dst)}
 	if m.IsRequest() {
@@ -46,7 +47,7 @@ func (m *Message) Append(dst []byte) ([]byte, error) {
 	w.addresses("Contact", m.Contacts)
 	for i := range m.Headers {
 		h := &m.Headers[i]
-		if _, f := canonical(h.Name); f != other || !isToken(h.Name) {
+		if hasField(h.Name) || !isToken(h.Name) {
 			return dst, ErrUnsafe
 		}
 		w.name(h.Name)
@@ -117,8 +118,11 @@ func (w *writer) requestLine(m *Message) {
 	} else {
 		w.b = m.URI.append(w.b)
 	}
-	if !isToken(m.Method) || len(w.b) == uri || strings.IndexByte(string(w.b[uri:]), ' ') >= 0 {
+	if !isToken(m.Method) || len(w.b) == uri {
 		w.unsafe = true
+	}
+	for _, c := range w.b[uri:] {
+		w.unsafe = w.unsafe || c <= ' '
 	}
 	w.b = append(w.b, " SIP/2.0"...)
 	w.end()
@@ -138,6 +142,9 @@ func (w *writer) cseq(m *Message) {
 	if m.cseqRaw != "" && !m.IsRequest() {
 		w.value("CSeq", m.cseqRaw)
 		return
+	}
+	if !isToken(m.Method) {
+		w.unsafe = true
 	}
 	w.name("CSeq")
 	w.b = strconv.AppendUint(w.b, uint64(m.CSeq), 10)

@@ -2,7 +2,9 @@ package sipmsg
 
 import (
 	"bytes"
-	"strings"
+	"sync"
+
+	"github.com/emiago/sipgo/sip"
 )
 
 // line is one header line, unfolded and trimmed, under its canonical name.
@@ -20,73 +22,90 @@ type frame struct {
 	flaw  string // the first line that is none; the others are still there
 }
 
-const (
-	flawEnd     = "No Empty Line After Header"
-	flawLine    = "Malformed Header Line"
-	flawControl = "Control Character in Header"
-	flawMany    = "Too Many Header Lines"
-)
+// framer runs sipgo's parser for the start line, the lines and their folding. Its
+// table of header parsers interprets nothing, it only hands values over as they
+// came: sipgo's own parsers lose what they do not understand. Not for concurrent
+// use.
+type framer struct {
+	parser *sip.Parser
+	known  []line // headers in the table, in the order of the message
+	lines  []line // all headers, when some are not in the table
+}
 
-// cut reads the start line and header lines of one message (RFC 3261 §7). Empty
-// lines before it are skipped (§7.5). It goes on after a bad line, because what
-// follows is needed to answer.
-func cut(datagram []byte, maxLines int) frame {
-	for len(datagram) >= 2 && datagram[0] == '\r' && datagram[1] == '\n' {
-		datagram = datagram[2:]
-	}
-	var f frame
-	head := datagram
-	if end := bytes.Index(datagram, []byte("\r\n\r\n")); end >= 0 {
-		head, f.body = datagram[:end+2], datagram[end+4:]
-	} else {
-		f.flaw = flawEnd
-	}
-	// One string for all lines; the values are slices of it.
-	text := string(head)
-	f.start, text = nextLine(text)
-	f.lines = make([]line, 0, min(strings.Count(text, "\n"), maxLines))
-	for text != "" {
-		var raw string
-		raw, text = nextLine(text)
-		for text != "" && isBlank(text[0]) {
-			var more string
-			more, text = nextLine(text)
-			raw = trimRight(raw) + " " + trim(more) // §7.3.1
-		}
-		if len(f.lines) == maxLines {
-			f.flaw = flawMany
-			return f
-		}
-		l, flaw := parseLine(raw)
-		if flaw == "" {
-			f.lines = append(f.lines, l)
-		} else if f.flaw == "" {
-			f.flaw = flaw
+// framers keeps framers between messages: a table is larger than a message.
+var framers = sync.Pool{New: func() any { return newFramer() }}
+
+// taken stands in sipgo's message for a header that is in framer.known. Only
+// sipgo can implement the methods of sip.Header, and nobody calls them here.
+type taken struct{ sip.Header }
+
+func newFramer() *framer {
+	f := &framer{}
+	mark := &taken{}
+	table := make(map[string]sip.HeaderParser, len(known))
+	for lowered, h := range known {
+		table[lowered] = func(_ []byte, value string) (sip.Header, error) {
+			f.known = append(f.known, line{h.name, value, h.field})
+			return mark, nil
 		}
 	}
+	f.parser = sip.NewParser(sip.WithHeadersParsers(table))
 	return f
 }
 
-func nextLine(s string) (line, rest string) {
-	if i := strings.Index(s, "\r\n"); i >= 0 {
-		return s[:i], s[i+2:]
+// frame cuts one message (RFC 3261 §7). What sipgo refuses, or takes without
+// looking, is left to [salvage]: it may be good all the same, and if it is not it
+// has to be answered. The result is good until the next call.
+func (f *framer) frame(datagram []byte, maxLines int) frame {
+	datagram = skipEmptyLines(datagram)
+	end := bytes.Index(datagram, []byte("\r\n\r\n"))
+	if end < 0 {
+		return salvage(datagram, maxLines)
 	}
-	return s, ""
+	head := datagram[:end+4]
+	lines := bytes.Count(head, []byte{'\n'})
+	start := bytes.IndexByte(head, '\n')
+	if lines-2 > maxLines || // sipgo does not count
+		isBlank(head[start+1]) || // a fold of the start line would become a header
+		bytes.Count(head, []byte{'\r'}) != lines || // a lone line feed in a value
+		bytes.IndexByte(head, 0) >= 0 {
+		return salvage(datagram, maxLines)
+	}
+	f.known = f.known[:0]
+	msg, _, err := f.parser.ParseHeaders(head, false)
+	if err != nil {
+		return salvage(datagram, maxLines)
+	}
+	out := frame{start: string(head[:start-1]), lines: f.known, body: datagram[end+4:]}
+	if headers := msg.(interface{ Headers() []sip.Header }).Headers(); len(headers) > len(f.known) {
+		out.lines = f.merge(headers)
+	}
+	for i := range out.lines {
+		if l := &out.lines[i]; l.field == other && !isToken(l.name) {
+			return salvage(datagram, maxLines)
+		}
+	}
+	return out
 }
 
-func parseLine(raw string) (line, string) {
-	colon := strings.IndexByte(raw, ':')
-	if colon < 0 {
-		return line{}, flawLine
+// merge puts the headers that are not in the table between those that are.
+func (f *framer) merge(headers []sip.Header) []line {
+	f.lines = f.lines[:0]
+	next := 0
+	for _, h := range headers {
+		if _, ok := h.(*taken); ok {
+			f.lines = append(f.lines, f.known[next])
+			next++
+		} else {
+			f.lines = append(f.lines, line{name: h.Name(), value: h.Value()})
+		}
 	}
-	name, value := trimRight(raw[:colon]), trim(raw[colon+1:])
-	if !isToken(name) {
-		return line{}, flawLine
-	}
-	if strings.IndexByte(value, 0) >= 0 || strings.IndexByte(value, '\n') >= 0 || strings.IndexByte(value, '\r') >= 0 {
-		return line{}, flawControl
-	}
-	l := line{value: value}
-	l.name, l.field = canonical(name)
-	return l, ""
+	return f.lines
+}
+
+// release forgets the last message, whose strings would be kept alive.
+func (f *framer) release() {
+	clear(f.known)
+	clear(f.lines)
+	framers.Put(f)
 }

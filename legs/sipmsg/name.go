@@ -20,6 +20,77 @@ const (
 	contentLength
 )
 
+// knownHeader is what a name in any spelling stands for.
+type knownHeader struct {
+	name  string // canonical and long
+	field field
+}
+
+// known has the headers that this program reads or that networks carry, by
+// lower-case name and by compact name (IANA registry of SIP header fields). It
+// is only read.
+var known = knownHeaders()
+
+func knownHeaders() map[string]knownHeader {
+	m := make(map[string]knownHeader)
+	add := func(f field, name, compact string) {
+		m[lower(name)] = knownHeader{name, f}
+		if compact != "" {
+			m[compact] = knownHeader{name, f}
+		}
+	}
+	add(via, "Via", "v")
+	add(from, "From", "f")
+	add(to, "To", "t")
+	add(callID, "Call-ID", "i")
+	add(cseq, "CSeq", "")
+	add(maxForwards, "Max-Forwards", "")
+	add(contact, "Contact", "m")
+	add(recordRoute, "Record-Route", "")
+	add(route, "Route", "")
+	add(contentType, "Content-Type", "c")
+	add(contentLength, "Content-Length", "l")
+
+	add(other, "Accept-Contact", "a")
+	add(other, "Referred-By", "b")
+	add(other, "Request-Disposition", "d")
+	add(other, "Content-Encoding", "e")
+	add(other, "Reject-Contact", "j")
+	add(other, "Supported", "k")
+	add(other, "Identity-Info", "n")
+	add(other, "Event", "o")
+	add(other, "Refer-To", "r")
+	add(other, "Subject", "s")
+	add(other, "Allow-Events", "u")
+	add(other, "Session-Expires", "x")
+	add(other, "Identity", "y")
+	for _, name := range plainNames() {
+		add(other, name, "")
+	}
+	return m
+}
+
+// plainNames are the known headers without a compact form or a field.
+func plainNames() []string {
+	return []string{
+		"Accept", "Accept-Encoding", "Accept-Language", "Alert-Info", "Allow", "Answer-Mode",
+		"Authentication-Info", "Authorization", "Call-Info", "Content-Disposition",
+		"Content-Language", "Date", "Diversion", "Error-Info", "Expires", "Feature-Caps",
+		"Flow-Timer", "Geolocation", "Geolocation-Error", "Geolocation-Routing", "History-Info",
+		"In-Reply-To", "Info-Package", "Join", "Max-Breadth", "MIME-Version", "Min-Expires",
+		"Min-SE", "Organization", "P-Access-Network-Info", "P-Asserted-Identity",
+		"P-Asserted-Service", "P-Associated-URI", "P-Called-Party-ID", "P-Charging-Function-Addresses",
+		"P-Charging-Vector", "P-Early-Media", "P-Preferred-Identity", "P-Preferred-Service",
+		"P-Visited-Network-ID", "Path", "Priority", "Privacy", "Proxy-Authenticate",
+		"Proxy-Authorization", "Proxy-Require", "RAck", "Reason", "Recv-Info", "Refer-Sub",
+		"Remote-Party-ID", "Replaces", "Reply-To", "Require", "Resource-Priority", "Retry-After",
+		"RSeq", "Security-Client", "Security-Server", "Security-Verify", "Server", "Service-Route",
+		"Session-ID", "SIP-ETag", "SIP-If-Match", "Subscription-State", "Suppress-If-Match",
+		"Target-Dialog", "Timestamp", "Trigger-Consent", "Unsupported", "User-Agent",
+		"User-to-User", "Warning", "WWW-Authenticate",
+	}
+}
+
 // canonical returns the long name of a known header, compact or oddly spelled,
 // and the field it belongs to (RFC 3261 §7.3.1, §7.3.3). An unknown name is
 // returned as it is.
@@ -31,188 +102,40 @@ func canonical(name string) (string, field) {
 	for i := 0; i < len(name); i++ {
 		buf[i] = lowerByte(name[i])
 	}
-	switch string(buf[:len(name)]) {
-	case "via", "v":
-		return "Via", via
-	case "from", "f":
-		return "From", from
-	case "to", "t":
-		return "To", to
-	case "call-id", "i":
-		return "Call-ID", callID
-	case "cseq":
-		return "CSeq", cseq
-	case "max-forwards":
-		return "Max-Forwards", maxForwards
-	case "contact", "m":
-		return "Contact", contact
-	case "record-route":
-		return "Record-Route", recordRoute
-	case "route":
-		return "Route", route
-	case "content-type", "c":
-		return "Content-Type", contentType
-	case "content-length", "l":
-		return "Content-Length", contentLength
-	}
-	if long := longName(string(buf[:len(name)])); long != "" {
-		return long, other
+	if h, ok := known[string(buf[:len(name)])]; ok {
+		return h.name, h.field
 	}
 	return name, other
 }
 
-// longName knows the headers that this program reads or that networks carry, by
-// their lower-case or compact names (IANA, SIP header fields).
-func longName(lowered string) string {
-	switch lowered {
-	case "accept":
-		return "Accept"
-	case "accept-contact", "a":
-		return "Accept-Contact"
-	case "accept-encoding":
-		return "Accept-Encoding"
-	case "accept-language":
-		return "Accept-Language"
-	case "alert-info":
-		return "Alert-Info"
-	case "allow":
-		return "Allow"
-	case "allow-events", "u":
-		return "Allow-Events"
-	case "authorization":
-		return "Authorization"
-	case "call-info":
-		return "Call-Info"
-	case "content-disposition":
-		return "Content-Disposition"
-	case "content-encoding", "e":
-		return "Content-Encoding"
-	case "content-language":
-		return "Content-Language"
-	case "date":
-		return "Date"
-	case "diversion":
-		return "Diversion"
-	case "error-info":
-		return "Error-Info"
-	case "event", "o":
-		return "Event"
-	case "expires":
-		return "Expires"
-	case "geolocation":
-		return "Geolocation"
-	case "history-info":
-		return "History-Info"
-	case "identity", "y":
-		return "Identity"
-	case "identity-info", "n":
-		return "Identity-Info"
-	case "in-reply-to":
-		return "In-Reply-To"
-	case "join":
-		return "Join"
-	case "mime-version":
-		return "MIME-Version"
-	case "min-expires":
-		return "Min-Expires"
-	case "min-se":
-		return "Min-SE"
-	case "organization":
-		return "Organization"
+// hasField reports whether a header of that name, in any spelling, has a field of
+// its own in [Message]: canonical(name) != other, without the map.
+func hasField(name string) bool {
+	var names []string
+	switch len(name) {
+	case 1:
+		return strings.IndexByte("vftimcl", lowerByte(name[0])) >= 0
+	case 2:
+		return strings.EqualFold(name, "To")
+	case 3:
+		return strings.EqualFold(name, "Via")
+	case 4:
+		return strings.EqualFold(name, "From") || strings.EqualFold(name, "CSeq")
+	case 5:
+		return strings.EqualFold(name, "Route")
+	case 7:
+		names = []string{"Call-ID", "Contact"}
+	case 12:
+		names = []string{"Max-Forwards", "Record-Route", "Content-Type"}
+	case 14:
+		return strings.EqualFold(name, "Content-Length")
 	}
-	return longName2(lowered)
-}
-
-func longName2(lowered string) string {
-	switch lowered {
-	case "p-access-network-info":
-		return "P-Access-Network-Info"
-	case "p-asserted-identity":
-		return "P-Asserted-Identity"
-	case "p-called-party-id":
-		return "P-Called-Party-ID"
-	case "p-charging-vector":
-		return "P-Charging-Vector"
-	case "p-early-media":
-		return "P-Early-Media"
-	case "p-preferred-identity":
-		return "P-Preferred-Identity"
-	case "path":
-		return "Path"
-	case "priority":
-		return "Priority"
-	case "privacy":
-		return "Privacy"
-	case "proxy-authenticate":
-		return "Proxy-Authenticate"
-	case "proxy-authorization":
-		return "Proxy-Authorization"
-	case "proxy-require":
-		return "Proxy-Require"
-	case "rack":
-		return "RAck"
-	case "reason":
-		return "Reason"
-	case "refer-sub":
-		return "Refer-Sub"
-	case "refer-to", "r":
-		return "Refer-To"
-	case "referred-by", "b":
-		return "Referred-By"
-	case "reject-contact", "j":
-		return "Reject-Contact"
-	case "remote-party-id":
-		return "Remote-Party-ID"
-	case "replaces":
-		return "Replaces"
-	case "reply-to":
-		return "Reply-To"
-	case "request-disposition", "d":
-		return "Request-Disposition"
-	case "require":
-		return "Require"
-	case "retry-after":
-		return "Retry-After"
-	case "rseq":
-		return "RSeq"
+	for _, n := range names {
+		if strings.EqualFold(name, n) {
+			return true
+		}
 	}
-	return longName3(lowered)
-}
-
-func longName3(lowered string) string {
-	switch lowered {
-	case "server":
-		return "Server"
-	case "service-route":
-		return "Service-Route"
-	case "session-expires", "x":
-		return "Session-Expires"
-	case "session-id":
-		return "Session-ID"
-	case "sip-etag":
-		return "SIP-ETag"
-	case "sip-if-match":
-		return "SIP-If-Match"
-	case "subject", "s":
-		return "Subject"
-	case "subscription-state":
-		return "Subscription-State"
-	case "supported", "k":
-		return "Supported"
-	case "timestamp":
-		return "Timestamp"
-	case "unsupported":
-		return "Unsupported"
-	case "user-agent":
-		return "User-Agent"
-	case "user-to-user":
-		return "User-to-User"
-	case "warning":
-		return "Warning"
-	case "www-authenticate":
-		return "WWW-Authenticate"
-	}
-	return ""
+	return false
 }
 
 // isList is false for the headers whose values hold commas that separate nothing

@@ -110,7 +110,7 @@ func parseParams(s string) (Params, error) {
 		}
 		name, value, _ := strings.Cut(text, "=")
 		name, value = trimRight(name), trimLeft(value)
-		if !isParamName(name) || !isParamValue(value) {
+		if name == "" || !all(name, paramChar) || !isParamValue(value) {
 			return nil, errParam
 		}
 		params = append(params, Param{lower(name), value})
@@ -138,32 +138,13 @@ func paramEnd(s string) (int, error) {
 	return len(s), nil
 }
 
-// isParamName accepts a token, and the brackets, slashes and colons that the URI
-// grammar adds (paramchar).
-func isParamName(s string) bool {
-	for i := 0; i < len(s); i++ {
-		if !isParamChar(s[i]) {
-			return false
-		}
-	}
-	return s != ""
-}
-
 // isParamValue accepts nothing, a quoted string and nothing after it, or a run of
 // characters with no blank, quote, comma or angle bracket among them.
 func isParamValue(s string) bool {
-	if s == "" {
-		return true
-	}
-	if s[0] == '"' {
+	if s != "" && s[0] == '"' {
 		return quotedLen(s) == len(s)
 	}
-	for i := 0; i < len(s); i++ {
-		if c := s[i]; c <= ' ' || c == 0x7f || c == '"' || c == ',' || c == '<' || c == '>' {
-			return false
-		}
-	}
-	return true
+	return all(s, valueChar)
 }
 
 // duplicate reports whether two parameters have that lower-case name. For those

@@ -10,7 +10,7 @@ type Limits struct {
 	MessageBytes int // the whole datagram; default 65535
 	HeaderLines  int // default 256
 	Vias         int // values, not lines; default 70, as many as Max-Forwards allows
-	Addresses    int // values of Contact, of Route and of Record-Route; default 64 each
+	Addresses    int // values of Contact, of Route, of Record-Route; default 64 each
 }
 
 func (l Limits) withDefaults() Limits {
@@ -29,19 +29,23 @@ func (l Limits) withDefaults() Limits {
 // Parse reads one message with the default [Limits]. See [Limits.Parse].
 func Parse(datagram []byte) (*Message, error) { return Limits{}.Parse(datagram) }
 
-// Parse reads one message from a datagram, or one that a stream parser has cut
-// out. The result shares no memory with datagram. An error is always an [*Error],
-// which says whether and how to answer.
+// Parse reads one message from a datagram, or one that was cut out of a stream.
+// The result shares no memory with datagram. Bytes after the end that
+// Content-Length gives are ignored (RFC 3261 §18.3). An error is always an
+// [*Error], which says whether and how to answer. What a response can do without
+// is left out of it when it is malformed: Contact, Max-Forwards.
 func (l Limits) Parse(datagram []byte) (*Message, error) {
 	l = l.withDefaults()
 	p := parser{limits: l}
-	f := cut(datagram[:min(len(datagram), l.MessageBytes)], l.HeaderLines)
-	m := &p.m
-	p.startLine(f.start)
 	p.m.MaxForwards = -1
 	if len(datagram) > l.MessageBytes {
 		p.refuse(513, "Message Too Large")
+		datagram = datagram[:l.MessageBytes]
 	}
+	fr := framers.Get().(*framer)
+	defer fr.release()
+	f := fr.frame(datagram, l.HeaderLines)
+	p.startLine(f.start)
 	switch f.flaw {
 	case "":
 	case flawMany:
@@ -49,40 +53,29 @@ func (l Limits) Parse(datagram []byte) (*Message, error) {
 	default:
 		p.refuse(400, f.flaw)
 	}
-	others := 0
-	for i := range f.lines {
-		if f.lines[i].field == other {
-			others++
-		}
-	}
-	if others > 0 {
-		m.Headers = make([]Header, 0, others)
-	}
-	for i := range f.lines {
-		p.line(&f.lines[i])
-	}
+	p.lines(f.lines)
 	p.body(f.body)
 	p.essentials()
-	if p.err != nil {
-		if p.answerable() {
-			p.err.Message = m
-		}
-		return nil, p.err
+	if p.err == nil {
+		return &p.m, nil
 	}
-	return m, nil
+	if !p.unanswerable {
+		p.err.Message = &p.m
+	}
+	return nil, p.err
 }
 
-// parser fills a message and remembers the first reason to refuse it.
+// parser fills a message and remembers the first reason to refuse it. It goes on
+// after that, for what the refusal has to repeat.
 type parser struct {
-	m      Message
-	limits Limits
-	err    *Error
+	m            Message
+	limits       Limits
+	err          *Error
+	unanswerable bool
 
-	seen          [contentLength + 1]bool
-	length        int // Content-Length, when seen
-	unanswerable  bool
-	cseqMethod    string
-	startIsBroken bool
+	seen       [contentLength + 1]bool
+	length     int // Content-Length, when seen
+	cseqMethod string
 }
 
 func (p *parser) refuse(status int, reason string) {
@@ -96,24 +89,20 @@ func (p *parser) startLine(s string) {
 		p.statusLine(s)
 		return
 	}
+	// §7.1: one SP each, method case-sensitive, nothing after the version.
 	m := &p.m
 	method, rest, _ := strings.Cut(s, " ")
-	uri, version, ok := strings.Cut(rest, " ")
-	if !isToken(method) || !ok || strings.IndexByte(version, ' ') >= 0 {
+	uri, version, _ := strings.Cut(rest, " ")
+	if !isToken(method) || !isVersion(version) {
 		p.refuse(400, "Malformed Request Line")
 		return
 	}
 	m.Method, m.RequestURI = method, uri
 	if !strings.EqualFold(version, "SIP/2.0") {
-		if isVersion(version) {
-			p.refuse(505, "Version Not Supported")
-		} else {
-			p.refuse(400, "Malformed Request Line")
-		}
+		p.refuse(505, "Version Not Supported")
 		return
 	}
-	var err error
-	if m.URI, err = ParseURI(uri); err != nil {
+	if m.URI.parse(uri) != nil {
 		p.refuse(400, "Malformed Request-URI")
 		return
 	}
@@ -127,147 +116,180 @@ func (p *parser) startLine(s string) {
 	}
 }
 
+// statusLine accepts one without the blank before an empty phrase, too.
 func (p *parser) statusLine(s string) {
-	m := &p.m
 	p.unanswerable = true
 	version, rest, _ := strings.Cut(s, " ")
 	code, reason, _ := strings.Cut(rest, " ")
 	n, ok := parseUint(code, 699)
-	if !strings.EqualFold(version, "SIP/2.0") {
+	switch {
+	case !strings.EqualFold(version, "SIP/2.0"):
 		p.refuse(505, "Version Not Supported")
-	} else if !ok || n < 100 || len(code) != 3 {
+	case !ok || n < 100 || len(code) != 3 || strings.ContainsAny(reason, "\r\n\x00"):
 		p.refuse(400, "Malformed Status Line")
 	}
-	m.Status, m.Reason = int(n), reason
-	if m.Status == 0 {
-		m.Status = 400 // never mistaken for a request
-	}
+	p.m.Status, p.m.Reason = max(int(n), 100), reason
 }
 
 func isVersion(s string) bool {
 	if len(s) < 4 || !strings.EqualFold(s[:4], "SIP/") {
 		return false
 	}
-	major, minor, ok := strings.Cut(s[4:], ".")
-	_, ok1 := parseUint(major, 1e9)
-	_, ok2 := parseUint(minor, 1e9)
-	return ok && ok1 && ok2
+	major, minor, _ := strings.Cut(s[4:], ".")
+	_, ok1 := parseUint(major, 1<<31)
+	_, ok2 := parseUint(minor, 1<<31)
+	return ok1 && ok2
 }
 
-func (p *parser) line(l *line) {
-	m := &p.m
-	switch l.field {
-	case other:
-		m.Headers = append(m.Headers, Header{l.name, l.value})
-		return
-	case via:
-		p.vias(l.value)
-		return
-	case contact:
-		m.Contacts = p.list(m.Contacts, l, "Malformed Contact")
-		return
-	case route:
-		m.Routes = p.list(m.Routes, l, "Malformed Route")
-		return
-	case recordRoute:
-		m.RecordRoutes = p.list(m.RecordRoutes, l, "Malformed Record-Route")
-		return
+func (p *parser) lines(lines []line) {
+	n := 0
+	for i := range lines {
+		if lines[i].field == other {
+			n++
+		}
 	}
+	if n > 0 {
+		p.m.Headers = make([]Header, 0, n)
+	}
+	m := &p.m
+	for i := range lines {
+		switch l := &lines[i]; l.field {
+		case other:
+			m.Headers = append(m.Headers, Header{l.name, l.value})
+		case via:
+			p.vias(l.value)
+		case contact:
+			m.Contacts = p.addresses(m.Contacts, l)
+		case route:
+			m.Routes = p.addresses(m.Routes, l)
+		case recordRoute:
+			m.RecordRoutes = p.addresses(m.RecordRoutes, l)
+		default:
+			p.single(l)
+		}
+	}
+}
+
+// vias reads the values of one Via line. One that is broken is kept as it came,
+// for the refusal; without a good one on top there is no way to send any.
+func (p *parser) vias(value string) {
+	m := &p.m
+	if m.Vias == nil {
+		m.Vias = make([]Via, 0, 2)
+	}
+	for rest := value; ; {
+		var element string
+		element, rest = cutElement(rest)
+		if len(m.Vias) == p.limits.Vias {
+			p.refuse(513, "Too Many Via Values")
+			return
+		}
+		m.Vias = append(m.Vias, Via{})
+		v := &m.Vias[len(m.Vias)-1]
+		if v.parse(element) != nil {
+			p.refuse(400, "Malformed Via")
+			p.unanswerable = p.unanswerable || len(m.Vias) == 1
+			if *v = (Via{Raw: element}); element == "" {
+				m.Vias = m.Vias[:len(m.Vias)-1]
+			}
+		} else if v.Branch() == "z9hG4bK" || v.Params.duplicate("branch") {
+			p.refuse(400, "Malformed Branch")
+		}
+		if rest == "" {
+			return
+		}
+	}
+}
+
+// addresses reads the values of one line and appends them to dst.
+func (p *parser) addresses(dst []Address, l *line) []Address {
+	if dst == nil {
+		dst = make([]Address, 0, 1)
+	}
+	for rest := l.value; ; {
+		var element string
+		element, rest = cutElement(rest)
+		if len(dst) == p.limits.Addresses {
+			p.refuse(513, "Too Many "+l.name+" Values")
+			return dst
+		}
+		dst = append(dst, Address{})
+		a := &dst[len(dst)-1]
+		if a.parse(element) != nil || a.Wildcard() && l.field != contact {
+			dst = dst[:len(dst)-1]
+			if p.m.IsRequest() || l.field != contact {
+				p.refuse(400, "Malformed "+l.name)
+				return dst
+			}
+		}
+		if rest == "" {
+			return dst
+		}
+	}
+}
+
+// single reads a header that may stand only once.
+func (p *parser) single(l *line) {
+	m := &p.m
 	if p.seen[l.field] {
 		p.refuse(400, "More Than One "+l.name)
 		return
 	}
 	p.seen[l.field] = true
+	ok := true
 	switch l.field {
 	case from:
-		m.From = p.party(l.value, "Malformed From")
+		ok = p.party(&m.From, l.value)
 	case to:
-		m.To = p.party(l.value, "Malformed To")
+		ok = p.party(&m.To, l.value)
 	case callID:
-		if m.CallID = l.value; l.value == "" || strings.IndexAny(l.value, " \t") >= 0 {
-			p.refuse(400, "Malformed Call-ID")
+		m.CallID = l.value
+		ok = l.value != ""
+		for i := 0; i < len(l.value); i++ {
+			ok = ok && l.value[i] > ' ' && l.value[i] != 0x7f
 		}
 	case cseq:
-		p.cseq(l.value)
+		ok = p.cseq(l.value)
 	case maxForwards:
-		n, ok := parseUint(l.value, 255)
-		if m.MaxForwards = int(n); !ok {
-			p.refuse(400, "Malformed Max-Forwards")
+		var n uint64
+		if n, ok = parseUint(l.value, 255); ok {
+			m.MaxForwards = int(n)
 		}
+		ok = ok || !m.IsRequest()
 	case contentType:
 		m.ContentType = l.value
 	case contentLength:
-		n, ok := parseUint(l.value, 1<<31-1)
-		if p.length = int(n); !ok {
-			p.refuse(400, "Malformed Content-Length")
-		}
+		var n uint64
+		n, ok = parseUint(l.value, 1<<31-1)
+		p.length = int(n)
+	}
+	if !ok {
+		p.refuse(400, "Malformed "+l.name)
 	}
 }
 
-func (p *parser) vias(value string) {
-	m := &p.m
-	for {
-		element, rest := cutElement(value)
-		v, err := ParseVia(element)
-		if err != nil && len(m.Vias) == 0 {
-			p.unanswerable = true
-		}
-		switch branch := v.Branch(); {
-		case err != nil:
-			p.refuse(400, "Malformed Via")
-		case len(m.Vias) == p.limits.Vias:
-			p.refuse(513, "Too Many Via Values")
-			return
-		case branch == "z9hG4bK" || v.Params.duplicate("branch"):
-			p.refuse(400, "Malformed Branch")
-		}
-		if m.Vias == nil {
-			m.Vias = make([]Via, 0, 2)
-		}
-		if m.Vias = append(m.Vias, v); rest == "" {
-			return
-		}
-		value = rest
+// party reads From or To. One that is broken is kept as it came.
+func (p *parser) party(a *Address, value string) bool {
+	if a.parse(value) != nil || a.Params.duplicate("tag") || a.Wildcard() {
+		*a = Address{Raw: value}
+		return false
 	}
+	return true
 }
 
-func (p *parser) list(dst []Address, l *line, reason string) []Address {
-	out, err := parseAddresses(dst, l.value)
-	if err != nil {
-		p.refuse(400, reason)
-	}
-	if len(out) > p.limits.Addresses {
-		p.refuse(513, "Too Many "+l.name+" Values")
-		out = out[:p.limits.Addresses]
-	}
-	return out
-}
-
-func (p *parser) party(value, reason string) Address {
-	a, err := ParseAddress(value)
-	if err != nil || a.Params.duplicate("tag") || a.Wildcard() {
-		p.refuse(400, reason)
-		return Address{Raw: value}
-	}
-	return a
-}
-
-func (p *parser) cseq(value string) {
+// cseq reads 1*DIGIT LWS Method, less than 2**31 (§8.1.1.5).
+func (p *parser) cseq(value string) bool {
 	p.m.cseqRaw = value
-	i := strings.IndexAny(value, " \t")
-	if i < 0 {
-		p.refuse(400, "Malformed CSeq")
-		return
+	i := 0
+	for i < len(value) && !isBlank(value[i]) {
+		i++
 	}
-	n, ok := parseUint(value[:i], 1<<31-1) // §8.1.1.5
-	p.cseqMethod = trimLeft(value[i:])
-	if !ok || !isToken(p.cseqMethod) {
-		p.refuse(400, "Malformed CSeq")
-	}
-	p.m.CSeq = uint32(n)
+	n, ok := parseUint(value[:i], 1<<31-1)
+	p.m.CSeq, p.cseqMethod = uint32(n), trimLeft(value[i:])
+	return ok && isToken(p.cseqMethod)
 }
 
-// body takes what Content-Length says, all of it when it says nothing (§18.3).
+// body takes what Content-Length says, all there is when it says nothing (§18.3).
 func (p *parser) body(b []byte) {
 	if p.seen[contentLength] {
 		if p.length > len(b) {
@@ -285,26 +307,27 @@ func (p *parser) body(b []byte) {
 func (p *parser) essentials() {
 	m := &p.m
 	if len(m.Vias) == 0 {
-		p.unanswerable = true
 		p.refuse(400, "No Via")
+		p.unanswerable = true
 	}
-	for f, reason := range [...]string{from: "No From", to: "No To", callID: "No Call-ID", cseq: "No CSeq"} {
-		if reason != "" && !p.seen[f] {
-			p.refuse(400, reason)
-		}
+	if !p.seen[cseq] {
+		p.refuse(400, "No CSeq")
+		p.unanswerable = true
 	}
-	if m.Status != 0 {
-		m.Method = p.cseqMethod
-		return
+	switch {
+	case !p.seen[from]:
+		p.refuse(400, "No From")
+	case !p.seen[to]:
+		p.refuse(400, "No To")
+	case !p.seen[callID]:
+		p.refuse(400, "No Call-ID")
 	}
-	if m.Method == "" {
+	if m.Status != 0 || m.Method == "" {
 		m.Method = p.cseqMethod
 	} else if m.Method != p.cseqMethod {
-		p.refuse(400, "CSeq of Another Method")
+		p.refuse(400, "CSeq of Another Method") // §8.1.1.5
 	}
 	if m.Method == "ACK" {
-		p.unanswerable = true
+		p.unanswerable = true // §17.1.1.3
 	}
 }
-
-func (p *parser) answerable() bool { return !p.unanswerable }

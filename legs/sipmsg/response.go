@@ -15,7 +15,7 @@ func NewResponse(req *Message, status int, reason, toTag string) *Message {
 		Vias: req.Vias, From: req.From, To: req.To, CallID: req.CallID,
 		CSeq: req.CSeq, cseqRaw: req.cseqRaw, MaxForwards: -1,
 	}
-	inDialog := req.To.Params.Has("tag")
+	inDialog := req.To.Tag() != ""
 	if toTag != "" && status != 100 && !inDialog {
 		m.To = req.To.WithTag(toTag)
 	}

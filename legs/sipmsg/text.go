@@ -103,6 +103,56 @@ func trimRight(s string) string {
 
 func trim(s string) string { return trimRight(trimLeft(s)) }
 
+// class is a set of the grammar's character classes that a byte belongs to.
+type class uint8
+
+const (
+	tokenChar class = 1 << iota // token
+	paramChar                   // token, and what the URI grammar adds (paramchar)
+	valueChar                   // may stand in an unquoted parameter value
+	hostChar                    // host names and IPv4 addresses
+	userChar                    // unreserved / user-unreserved
+	uriChar                     // may stand in a URI: neither blank, control nor angle bracket
+	alnumChar
+)
+
+// classes is RFC 3261 §25.1 in a table; it is only read. The underscore is not
+// legal in a host, but stands in names that container networks hand out.
+var classes = func() (t [256]class) {
+	add := func(chars string, c class) {
+		for i := 0; i < len(chars); i++ {
+			t[chars[i]] |= c
+		}
+	}
+	const alnum = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	add(alnum, alnumChar|tokenChar|paramChar|hostChar|userChar)
+	add("-.!%*_+`'~", tokenChar|paramChar)
+	add("[]/:&$", paramChar)
+	add(".-_", hostChar)
+	add("-_.!~*'()&=+$,;?/", userChar)
+	for i := range t {
+		if i > ' ' && i != 0x7f && i != '<' && i != '>' {
+			t[i] |= uriChar
+			if i != '"' && i != ',' {
+				t[i] |= valueChar
+			}
+		}
+	}
+	return t
+}()
+
+// all reports whether every byte of s is in the class; the empty string is.
+func all(s string, c class) bool {
+	for i := 0; i < len(s); i++ {
+		if classes[s[i]]&c == 0 {
+			return false
+		}
+	}
+	return true
+}
+
+func isToken(s string) bool { return s != "" && all(s, tokenChar) }
+
 // lower returns s with ASCII letters in lower case; it allocates only when there
 // is one to change.
 func lower(s string) string {
@@ -123,28 +173,6 @@ func lowerByte(c byte) byte {
 		c |= 0x20
 	}
 	return c
-}
-
-func isAlnum(c byte) bool {
-	return '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
-}
-
-// isTokenChar is token of RFC 3261 §25.1.
-func isTokenChar(c byte) bool {
-	return isAlnum(c) || strings.IndexByte("-.!%*_+`'~", c) >= 0
-}
-
-func isToken(s string) bool {
-	for i := 0; i < len(s); i++ {
-		if !isTokenChar(s[i]) {
-			return false
-		}
-	}
-	return s != ""
-}
-
-func isParamChar(c byte) bool {
-	return isTokenChar(c) || strings.IndexByte("[]/:&$", c) >= 0
 }
 
 // parseUint reads 1*DIGIT up to limit; leading zeros are fine, signs are not.

@@ -35,49 +35,47 @@ var (
 )
 
 // ParseURI reads one URI with nothing around it. Parameter names come out in
-// lower case, everything else as it came.
+// lower case, everything else as it came. The error says what is wrong, not where.
 func ParseURI(s string) (URI, error) {
-	for i := 0; i < len(s); i++ {
-		if c := s[i]; c <= ' ' || c == 0x7f || c == '<' || c == '>' {
-			return URI{}, errURIChars
-		}
+	var u URI
+	if err := u.parse(s); err != nil {
+		return URI{}, err
 	}
-	colon := strings.IndexByte(s, ':')
-	if colon < 1 || !isScheme(s[:colon]) {
-		return URI{}, errScheme
+	return u, nil
+}
+
+func (u *URI) parse(s string) error {
+	if !all(s, uriChar) {
+		return errURIChars
 	}
-	u := URI{Scheme: lower(s[:colon])}
-	rest := s[colon+1:]
-	if !u.IsSIP() {
-		if rest == "" {
-			return URI{}, errScheme
-		}
+	scheme, rest, ok := strings.Cut(s, ":")
+	if !ok || !isScheme(scheme) || rest == "" {
+		return errScheme
+	}
+	if u.Scheme = lower(scheme); !u.IsSIP() {
 		u.Opaque = rest
-		return u, nil
+		return nil
 	}
 	if at := strings.IndexByte(rest, '@'); at >= 0 {
 		var user string
 		user, rest = rest[:at], rest[at+1:]
 		u.User, u.Password, _ = strings.Cut(user, ":")
-		if u.User == "" || strings.IndexByte(user, '"') >= 0 || strings.IndexByte(rest, '@') >= 0 {
-			return URI{}, errUser
+		// An empty user is not legal, but is how some gateways withhold a number.
+		if u.User == "" && user != "" || strings.IndexByte(user, '"') >= 0 {
+			return errUser
 		}
 	}
-	hostport := rest
-	if i := strings.IndexAny(rest, ";?"); i >= 0 {
-		hostport, rest = rest[:i], rest[i:]
-	} else {
-		rest = ""
+	end := 0
+	for end < len(rest) && rest[end] != ';' && rest[end] != '?' {
+		end++
 	}
 	var err error
-	if u.Host, u.Port, err = parseHostPort(hostport); err != nil {
-		return URI{}, err
+	if u.Host, u.Port, err = parseHostPort(rest[:end]); err != nil {
+		return err
 	}
-	rest, u.Headers, _ = strings.Cut(rest, "?")
-	if u.Params, err = parseParams(rest); err != nil {
-		return URI{}, err
-	}
-	return u, nil
+	rest, u.Headers, _ = strings.Cut(rest[end:], "?")
+	u.Params, err = parseParams(rest)
+	return err
 }
 
 // IsSIP reports whether u is a sip or sips URI.
@@ -117,7 +115,7 @@ func (u URI) HostPort() string { return string(appendHostPort(nil, u.Host, u.Por
 // digits from policy cannot become a host, a parameter or a header.
 func EscapeUser(s string) string {
 	i := 0
-	for i < len(s) && isUserChar(s[i]) {
+	for i < len(s) && classes[s[i]]&userChar != 0 {
 		i++
 	}
 	if i == len(s) {
@@ -126,7 +124,7 @@ func EscapeUser(s string) string {
 	const hex = "0123456789ABCDEF"
 	b := append(make([]byte, 0, len(s)+8), s[:i]...)
 	for ; i < len(s); i++ {
-		if c := s[i]; isUserChar(c) {
+		if c := s[i]; classes[c]&userChar != 0 {
 			b = append(b, c)
 		} else {
 			b = append(b, '%', hex[c>>4], hex[c&15])
@@ -160,18 +158,13 @@ func UnescapeUser(s string) (string, bool) {
 	return string(b), true
 }
 
-// isUserChar is unreserved / user-unreserved of RFC 3261 §25.1.
-func isUserChar(c byte) bool {
-	return isAlnum(c) || strings.IndexByte("-_.!~*'()&=+$,;?/", c) >= 0
-}
-
 func isScheme(s string) bool {
 	for i := 0; i < len(s); i++ {
-		if !isAlnum(s[i]) && (i == 0 || strings.IndexByte("+-.", s[i]) < 0) {
+		if classes[s[i]]&alnumChar == 0 && strings.IndexByte("+-.", s[i]) < 0 {
 			return false
 		}
 	}
-	return s != "" && (s[0] < '0' || s[0] > '9')
+	return s != "" && lowerByte(s[0]) >= 'a' && lowerByte(s[0]) <= 'z'
 }
 
 // parseHostPort reads host [ ":" port ]. White space around the colon is allowed
@@ -193,7 +186,7 @@ func parseHostPort(s string) (host string, port int, err error) {
 		if i := strings.IndexByte(s, ':'); i >= 0 {
 			host, rest = s[:i], s[i:]
 		}
-		if host = trimRight(host); !isHost(host) {
+		if host = trimRight(host); host == "" || !all(host, hostChar) {
 			return "", 0, errHost
 		}
 	}
@@ -205,17 +198,6 @@ func parseHostPort(s string) (host string, port int, err error) {
 		return "", 0, errPort
 	}
 	return host, int(n), nil
-}
-
-// isHost accepts host names and IPv4 addresses; the underscore is not legal, but
-// stands in names that container networks hand out.
-func isHost(s string) bool {
-	for i := 0; i < len(s); i++ {
-		if c := s[i]; !isAlnum(c) && c != '.' && c != '-' && c != '_' {
-			return false
-		}
-	}
-	return s != ""
 }
 
 func appendHostPort(dst []byte, host string, port int) []byte {

@@ -29,38 +29,41 @@ var (
 // ParseVia reads one Via value, with white space wherever the grammar has LWS:
 // "SIP / 2.0 / UDP host : 5060 ; branch = x".
 func ParseVia(s string) (Via, error) {
-	s = trim(s)
-	v := Via{Raw: s}
+	var v Via
+	if err := v.parse(trim(s)); err != nil {
+		return Via{}, err
+	}
+	return v, nil
+}
+
+func (v *Via) parse(s string) error {
+	v.Raw = s
 	protocol, rest, ok1 := strings.Cut(s, "/")
 	version, rest, ok2 := strings.Cut(rest, "/")
 	if !ok1 || !ok2 {
-		return v, errVia
+		return errVia
 	}
 	if !strings.EqualFold(trimRight(protocol), "SIP") || trim(version) != "2.0" {
-		return v, errVersion
+		return errVersion
 	}
 	rest = trimLeft(rest)
 	n := 0
-	for n < len(rest) && isTokenChar(rest[n]) {
+	for n < len(rest) && classes[rest[n]]&tokenChar != 0 {
 		n++
 	}
 	if n == 0 || n == len(rest) || !isBlank(rest[n]) {
-		return v, errVia
+		return errVia
 	}
 	v.Transport = upper(rest[:n])
-	sentBy := trimLeft(rest[n:])
-	params := ""
+	sentBy, params := trimLeft(rest[n:]), ""
 	if i := strings.IndexByte(sentBy, ';'); i >= 0 {
 		sentBy, params = sentBy[:i], sentBy[i:]
 	}
 	var err error
-	if v.Host, v.Port, err = parseHostPort(trimRight(sentBy)); err != nil {
-		return v, err
+	if v.Host, v.Port, err = parseHostPort(trimRight(sentBy)); err == nil {
+		v.Params, err = parseParams(params)
 	}
-	if v.Params, err = parseParams(params); err != nil {
-		return v, err
-	}
-	return v, nil
+	return err
 }
 
 // upper returns the transport in capitals without allocating for the usual ones.

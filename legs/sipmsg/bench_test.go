@@ -1,0 +1,62 @@
+package sipmsg_test
+
+import (
+	"strings"
+	"testing"
+
+	"b2bua/legs/sipmsg"
+)
+
+// crlf turns a message typed with plain line ends into one for the wire.
+func crlf(s string) []byte {
+	return []byte(strings.ReplaceAll(strings.TrimPrefix(s, "\n"), "\n", "\r\n"))
+}
+
+// carrierINVITE has 17 header lines and SDP, as a carrier sends it.
+var carrierINVITE = crlf(`
+INVITE sip:+33123456789@198.51.100.7:5060;user=phone SIP/2.0
+Via: SIP/2.0/UDP 203.0.113.10:5060;branch=z9hG4bK0g4d2q30a8hg7kc5i2b0.1;rport
+Via: SIP/2.0/UDP 203.0.113.44:5060;branch=z9hG4bK-524287-1---9f2d3c7a8b1e4d60
+Record-Route: <sip:203.0.113.10;lr;ftag=as5c2e3b7d>
+Max-Forwards: 68
+From: "+15551230001" <sip:+15551230001@carrier.example.net;user=phone>;tag=as5c2e3b7d
+To: <sip:+33123456789@sbc.example.com;user=phone>
+Call-ID: 7d1f0c5e6a7b4c2d9e8f-1a2b3c4d@203.0.113.44
+CSeq: 102 INVITE
+Contact: <sip:+15551230001@203.0.113.44:5060;transport=udp>
+User-Agent: Carrier-SBC/9.1.4
+Allow: INVITE, ACK, CANCEL, OPTIONS, BYE, REFER, SUBSCRIBE, NOTIFY, INFO, PUBLISH, UPDATE
+Supported: replaces, timer, 100rel
+Session-Expires: 1800;refresher=uac
+P-Asserted-Identity: "Alice" <sip:+15551230001@carrier.example.net>
+Privacy: none
+Content-Type: application/sdp
+Content-Length: 297
+
+v=0
+o=- 1719412345 1719412345 IN IP4 203.0.113.60
+s=call
+c=IN IP4 203.0.113.60
+t=0 0
+m=audio 17042 RTP/AVP 8 0 18 101
+a=rtpmap:8 PCMA/8000
+a=rtpmap:0 PCMU/8000
+a=rtpmap:18 G729/8000
+a=fmtp:18 annexb=no
+a=rtpmap:101 telephone-event/8000
+a=fmtp:101 0-16
+a=ptime:20
+a=maxptime:150
+a=sendrecv
+a=rtcp:17043
+`)
+
+func BenchmarkParseINVITE(b *testing.B) {
+	b.ReportAllocs()
+	b.SetBytes(int64(len(carrierINVITE)))
+	for b.Loop() {
+		if _, err := sipmsg.Parse(carrierINVITE); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
