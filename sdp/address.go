@@ -8,7 +8,7 @@ import (
 
 // Address returns where the writer wants the media: the m-line's own c= or the
 // session's. It is the zero Addr when that is a host name, and unspecified
-// (0.0.0.0, [::]) in the old form of hold; see [Media.Held].
+// (0.0.0.0, [::]) in the old form of hold; see [Media.Flow].
 func (m *Media) Address() netip.Addr { return parseAddr(connectionHost(m.connection())) }
 
 // RTPAddress returns Address and Port together; the zero AddrPort when the

@@ -87,8 +87,8 @@ func parseDirection(name string) (Direction, bool) {
 // it stands, or -1.
 func findDirection(lines []string) (Direction, int) {
 	for i, line := range lines {
-		if line[0] == 'a' {
-			if d, ok := parseDirection(line[2:]); ok {
+		if name, _, ok := attributeOf(line); ok {
+			if d, ok := parseDirection(name); ok {
 				return d, i
 			}
 		}

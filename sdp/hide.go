@@ -31,6 +31,8 @@ func (s *Session) Anonymise(o Origin) {
 // Relay prepares the description for media that ends at a relay with the
 // address addr. It
 //
+//   - writes hold by address as a direction ([Media.Flow]), since the address
+//     becomes a real one,
 //   - writes addr into the session's c= when there is one,
 //   - removes from the session and from each m-line what is true only between
 //     the peers' own sockets: ICE (candidate, remote-candidates,
@@ -44,9 +46,15 @@ func (s *Session) Anonymise(o Origin) {
 // bundle-only m-line (RFC 9143) is live in spite of its port 0: with its group
 // gone it needs a port of its own.
 func (s *Session) Relay(addr netip.Addr) {
-	if i := indexType(s.lines, 'c'); i >= 0 {
+	for _, m := range s.media {
+		if !m.Disabled() {
+			m.SetDirection(m.Flow())
+		}
+	}
+	if indexType(s.lines, 'c') >= 0 {
 		s.lines = setLine(s.lines, "c="+netAddress(addr), "")
 	}
+	s.lines = removeAttribute(s.lines, "rtcp") // means nothing here, but would name an address
 	s.lines = slices.DeleteFunc(s.lines, namesTransport)
 	for _, m := range s.media {
 		if m.Disabled() {

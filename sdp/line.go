@@ -8,6 +8,19 @@ import (
 // This file has the operations on plain lines, "x=value" without line end, that
 // the rest of the package is made of.
 
+// blank is what separates fields. RFC 8866 knows only the space; some phones
+// write tabs, and a peer may read them as a separator.
+const blank = " \t"
+
+// nextField cuts the next field off value; field is "" when there is none.
+func nextField(value string) (field, rest string) {
+	value = strings.TrimLeft(value, blank)
+	if i := strings.IndexAny(value, blank); i >= 0 {
+		return value[:i], value[i+1:]
+	}
+	return value, ""
+}
+
 func appendLines(b []byte, lines []string) []byte {
 	for _, line := range lines {
 		b = append(b, line...)
@@ -54,13 +67,13 @@ func removeTypes(lines []string, kinds string) []string {
 	})
 }
 
-// attributeOf splits an a= line into name and value; ok is false for a line of
-// another type.
+// attributeOf splits an a= line into name and value, without trailing blanks;
+// ok is false for a line of another type.
 func attributeOf(line string) (name, value string, ok bool) {
 	if line[0] != 'a' {
 		return "", "", false
 	}
-	name, value, _ = strings.Cut(line[2:], ":")
+	name, value, _ = strings.Cut(strings.TrimRight(line[2:], blank), ":")
 	return name, value, true
 }
 

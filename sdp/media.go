@@ -30,7 +30,13 @@ func (m *Media) Proto() string { return m.fields().proto }
 
 // Formats returns the formats of the m= line in order: payload type numbers
 // for RTP, "t38" for fax, and so on.
-func (m *Media) Formats() []string { return strings.Fields(m.fields().formats) }
+func (m *Media) Formats() []string {
+	var formats []string
+	for field, rest := nextField(m.fields().formats); field != ""; field, rest = nextField(rest) {
+		formats = append(formats, field)
+	}
+	return formats
+}
 
 // Disabled reports whether the m-line is rejected or removed: port 0 (RFC 3264
 // §6, §8.2), and not because it is bundled with another (RFC 9143 §6).
@@ -44,17 +50,21 @@ func (m *Media) Disabled() bool {
 
 // RTP reports whether the m-line carries RTP, and so has RTCP beside it.
 func (m *Media) RTP() bool {
-	proto := m.Proto()
-	return hasPrefixFold(proto, "RTP/") || containsFold(proto, "/RTP/")
+	for part := range strings.SplitSeq(m.Proto(), "/") {
+		if strings.EqualFold(part, "RTP") {
+			return true
+		}
+	}
+	return false
 }
 
 // UDP reports whether the m-line's packets are plain datagrams that a relay
 // can carry: RTP and DTLS over UDP, UDPTL, UDP; not TCP/… (MSRP, BFCP).
 func (m *Media) UDP() bool {
 	proto := m.Proto()
-	return strings.EqualFold(proto, "udptl") || strings.EqualFold(proto, "UDP") ||
-		hasPrefixFold(proto, "RTP/") || hasPrefixFold(proto, "UDP/") ||
-		strings.EqualFold(proto, "DTLS/SCTP")
+	first, _, _ := strings.Cut(proto, "/")
+	return strings.EqualFold(first, "RTP") || strings.EqualFold(first, "UDP") ||
+		strings.EqualFold(proto, "udptl") || strings.EqualFold(proto, "DTLS/SCTP")
 }
 
 // Direction returns the effective direction: the m-line's own, else the
@@ -86,19 +96,31 @@ func (m *Media) SetDirection(d Direction) {
 	}
 }
 
-// Held reports whether the writer has put the stream on hold: it does not
-// want to receive (sendonly, inactive), or it gives no place to send to, which
-// is the old form (0.0.0.0 of RFC 2543, [::], or a name under .invalid; RFC
-// 3264 §8.4, RFC 6157 §4). A disabled m-line is not held.
-func (m *Media) Held() bool {
-	if m.Disabled() {
-		return false
-	}
-	if !m.Direction().Receives() {
-		return true
-	}
+// Flow returns the direction that the writer means: Direction, without
+// receiving when it gives no place to send to. That is the old form of hold
+// (0.0.0.0 of RFC 2543; [::] or a name under .invalid for IPv6: RFC 3264 §8.4,
+// RFC 6157 §3.2). An address left open because ICE will find one is no hold
+// (port 9, RFC 8840 §4.1.1).
+func (m *Media) Flow() Direction {
+	d := m.Direction()
 	host := connectionHost(m.connection())
-	return parseAddr(host).IsUnspecified() || hasSuffixFold(strings.TrimSuffix(host, "."), ".invalid")
+	if !parseAddr(host).IsUnspecified() && !hasSuffixFold(strings.TrimSuffix(host, "."), ".invalid") {
+		return d
+	}
+	if m.Port() == 9 && m.hasICE() {
+		return d
+	}
+	return directionOf(d.Sends(), false)
+}
+
+// Held reports whether the writer has put the stream on hold: by Flow it does
+// not want to receive. A disabled m-line is not held.
+func (m *Media) Held() bool { return !m.Disabled() && !m.Flow().Receives() }
+
+func (m *Media) hasICE() bool {
+	_, here := m.Attribute("ice-ufrag")
+	_, above := m.session.Attribute("ice-ufrag")
+	return here || above
 }
 
 // Attribute returns the value of the m-line's first a= line of that name; ok
@@ -116,7 +138,7 @@ func (m *Media) RemoveAttribute(name string) { m.lines = removeAttribute(m.lines
 // that is not a token, changes nothing.
 func (m *Media) SetFormats(formats []string) {
 	for _, f := range formats {
-		if f == "" || strings.ContainsAny(f, " \t\r\n\x00") {
+		if f == "" || strings.ContainsAny(f, blank+"\r\n\x00") {
 			return
 		}
 	}
@@ -129,12 +151,13 @@ func (m *Media) SetFormats(formats []string) {
 }
 
 // Disable rejects or removes the stream: port 0 (RFC 3264 §6, §8.2). The
-// m-line keeps its place, kind, proto and formats. What names an address is
-// taken out, because it would tell the other side where a peer lives and is of
-// no use to anybody.
+// m-line keeps its place, kind, proto and formats. What names an address (c=,
+// rtcp, path of RFC 4975, and what [Session.Relay] removes) is taken out,
+// because it would tell the other side where a peer lives and is of no use.
 func (m *Media) Disable() {
 	m.setPort(0)
 	m.lines = removeAttribute(m.lines, "rtcp")
+	m.lines = removeAttribute(m.lines, "path")
 	m.lines = removeAttribute(m.lines, "bundle-only")
 	m.lines = slices.DeleteFunc(m.lines, namesTransport)
 	if indexType(m.lines, 'c') < 0 {
@@ -164,14 +187,6 @@ func (f mediaFields) line() string {
 	return "m=" + f.kind + " " + port + " " + f.proto + " " + f.formats
 }
 
-func hasPrefixFold(s, prefix string) bool {
-	return len(s) >= len(prefix) && strings.EqualFold(s[:len(prefix)], prefix)
-}
-
 func hasSuffixFold(s, suffix string) bool {
 	return len(s) >= len(suffix) && strings.EqualFold(s[len(s)-len(suffix):], suffix)
-}
-
-func containsFold(s, part string) bool {
-	return strings.Contains(strings.ToUpper(s), strings.ToUpper(part))
 }

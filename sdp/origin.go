@@ -50,17 +50,17 @@ type originFields struct {
 // splitOrigin cuts the value of an o= line from its end, because some phones
 // put spaces into the user name.
 func splitOrigin(value string) (f originFields, ok bool) {
-	rest := strings.TrimRight(value, " ")
+	rest := value
 	var fields [5]string
 	for i := len(fields) - 1; i >= 0; i-- {
-		rest = strings.TrimRight(rest, " ")
-		cut := strings.LastIndexByte(rest, ' ')
+		rest = strings.TrimRight(rest, blank)
+		cut := strings.LastIndexAny(rest, blank)
 		if cut < 0 {
 			return f, false
 		}
 		fields[i], rest = rest[cut+1:], rest[:cut]
 	}
-	rest = strings.Trim(rest, " ")
+	rest = strings.Trim(rest, blank)
 	f = originFields{username: rest, id: fields[0], version: fields[1], address: fields[4]}
 	return f, rest != ""
 }

@@ -93,7 +93,7 @@ func (l Limits) split(text string) (lines []string, media int, err error) {
 		if reason := malformed(line); reason != "" {
 			return nil, 0, parseError(number, line, reason)
 		}
-		if len(lines) == 0 && strings.TrimRight(line, " ") != "v=0" {
+		if len(lines) == 0 && strings.TrimRight(line, blank) != "v=0" {
 			return nil, 0, parseError(number, line, "a description starts with v=0")
 		}
 		if line[0] == 'm' {
@@ -183,7 +183,7 @@ func splitMedia(value string) (f mediaFields, reason string) {
 	kind, rest := nextField(value)
 	port, rest := nextField(rest)
 	proto, rest := nextField(rest)
-	f.kind, f.proto, f.formats = kind, proto, strings.Trim(rest, " ")
+	f.kind, f.proto, f.formats = kind, proto, strings.Trim(rest, blank)
 	if f.formats == "" {
 		return f, "m= needs media, port, proto and a format"
 	}
@@ -206,15 +206,6 @@ func splitMedia(value string) (f mediaFields, reason string) {
 // parseError makes a ParseError with the line cut to a size fit for a log.
 func parseError(number int, line, reason string) *ParseError {
 	return &ParseError{Line: number, Text: line[:min(len(line), 80)], Reason: reason}
-}
-
-// nextField cuts the next space-separated field off value.
-func nextField(value string) (field, rest string) {
-	value = strings.TrimLeft(value, " ")
-	if i := strings.IndexByte(value, ' '); i >= 0 {
-		return value[:i], value[i+1:]
-	}
-	return value, ""
 }
 
 func isLetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
