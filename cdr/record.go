@@ -22,6 +22,7 @@ const (
 	EndAckTimeout   EndReason = "ack_timeout"   // the caller never acknowledged our 2xx
 	EndLoop         EndReason = "loop"          // the request had passed through us before
 	EndTooManyHops  EndReason = "too_many_hops" // Max-Forwards reached 0
+	EndLimit        EndReason = "limit"         // a trunk has as many calls, or as many a second, as it may
 	EndAPI          EndReason = "api"           // hung up over the REST API
 	EndShutdown     EndReason = "shutdown"      // the process was told to stop
 	EndNodeFailure  EndReason = "node_failure"  // the process died; ended at its last heartbeat

@@ -1,0 +1,110 @@
+package cdr
+
+import (
+	"errors"
+	"path/filepath"
+	"time"
+)
+
+// syncPause is the wait after a failed fsync: a broken disk must not be given
+// a hundred new segments a second.
+const syncPause = time.Second
+
+// sync is the syncer's goroutine: one fsync for all that was written since the
+// last, never more often than SyncEvery.
+func (j *Journal) sync() {
+	defer close(j.synced)
+	pause := time.NewTimer(0)
+	defer pause.Stop()
+	for {
+		select {
+		case <-j.dirty:
+		case <-j.stopSync:
+			return
+		}
+		select {
+		case <-pause.C: // since the sync before
+		case <-j.stopSync:
+			return
+		}
+		if err := j.syncSegments(); err != nil {
+			pause.Reset(syncPause)
+		} else {
+			pause.Reset(j.cfg.SyncEvery)
+		}
+		notify(j.wake)
+		notify(j.readable)
+	}
+}
+
+// syncSegments syncs every segment that needs it and closes those that will
+// not be written again.
+func (j *Journal) syncSegments() error {
+	type work struct {
+		seg    *segment
+		file   file
+		upTo   int64
+		named  bool
+		finish bool
+	}
+	var todo []work
+	j.mu.Lock()
+	for _, seg := range j.segments {
+		if seg.file != nil && (seg.written > seg.synced || seg.sealed || seg.failed != nil) {
+			todo = append(todo, work{seg, seg.file, seg.written, seg.named, seg.sealed || seg.failed != nil})
+		}
+	}
+	j.mu.Unlock()
+
+	var errs []error
+	for _, w := range todo {
+		var err error
+		if w.seg.failed == nil && w.upTo > w.seg.synced { // both written by this goroutine only
+			err = j.syncFile(w.file, w.named)
+			errs = append(errs, err)
+		}
+		j.mu.Lock()
+		switch {
+		case err != nil:
+			w.seg.failed, w.seg.sealed = err, true
+		case w.seg.failed == nil:
+			w.seg.synced, w.seg.named = w.upTo, true
+		}
+		if err != nil || w.finish {
+			_ = w.file.Close() // synced or given up; nothing is buffered in it
+			w.seg.file = nil
+		}
+		j.mu.Unlock()
+		if err != nil {
+			j.cfg.Metrics.diskErrors.WithLabelValues("sync").Inc()
+			j.cfg.Logger.Error("journal segment is read-only after a failed fsync; what it may have lost is written again",
+				"segment", filepath.Base(w.seg.path), "err", err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (j *Journal) syncFile(f file, named bool) error {
+	start := time.Now()
+	err := f.Sync()
+	j.cfg.Metrics.syncs.Observe(time.Since(start).Seconds())
+	if err == nil && !named {
+		err = j.cfg.disk.syncDir(j.cfg.Dir)
+	}
+	return err
+}
+
+// lastSync is the end of Close, when both goroutines are gone: it syncs, gives
+// what a failed sync lost a second chance, and names what is left.
+func (j *Journal) lastSync() error {
+	err := j.syncSegments()
+	j.settle()
+	if err != nil {
+		err = j.syncSegments()
+		j.settle()
+	}
+	if n := len(j.pending) + len(j.owed); n > 0 {
+		return errors.Join(err, &lostError{n})
+	}
+	return nil
+}
