@@ -11,33 +11,36 @@ import (
 // (0.0.0.0, [::]) in the old form of hold; see [Media.Flow].
 func (m *Media) Address() netip.Addr { return parseAddr(connectionHost(m.connection())) }
 
-// RTPAddress returns Address and Port together; the zero AddrPort when the
-// m-line is disabled or its address is a host name.
+// RTPAddress returns Address and Port together, as a place to send to. It is
+// the zero AddrPort when there is none: the m-line is disabled or bundle-only,
+// or the address is a host name, unspecified (a kernel takes 0.0.0.0 for this
+// host), broadcast or multicast.
 func (m *Media) RTPAddress() netip.AddrPort {
-	addr, port := m.Address(), m.Port()
-	if !addr.IsValid() || port == 0 {
-		return netip.AddrPort{}
-	}
-	return netip.AddrPortFrom(addr, uint16(port))
+	return place(m.Address(), uint16(m.Port()))
 }
 
 // RTCP returns where the writer wants RTCP when it is not multiplexed: a=rtcp
 // (RFC 3605), else the next port (RFC 3550 §11). It is the zero AddrPort when
-// there is no such place: disabled, not RTP, no address, or no next port.
+// there is no such place: not RTP, no next port, or as for RTPAddress.
 func (m *Media) RTCP() netip.AddrPort {
 	rtp := m.RTPAddress()
 	if !rtp.IsValid() || !m.RTP() {
 		return netip.AddrPort{}
 	}
 	if value, ok := m.Attribute("rtcp"); ok {
-		if at, ok := parseRTCP(value, rtp.Addr()); ok {
+		if at := parseRTCP(value, rtp.Addr()); at.IsValid() {
 			return at
 		}
 	}
-	if rtp.Port() == 65535 {
+	return place(rtp.Addr(), rtp.Port()+1)
+}
+
+func place(addr netip.Addr, port uint16) netip.AddrPort {
+	broadcast := addr == netip.AddrFrom4([4]byte{255, 255, 255, 255})
+	if !addr.IsValid() || port == 0 || addr.IsUnspecified() || addr.IsMulticast() || broadcast {
 		return netip.AddrPort{}
 	}
-	return netip.AddrPortFrom(rtp.Addr(), rtp.Port()+1)
+	return netip.AddrPortFrom(addr, port)
 }
 
 // Mux reports whether the writer offers or accepts RTP and RTCP on one port
@@ -126,18 +129,15 @@ func connectionHost(value string) string {
 }
 
 // parseRTCP reads the value of a=rtcp: "port" or "port IN IP4 address" (RFC
-// 3605 §2.1).
-func parseRTCP(value string, addr netip.Addr) (netip.AddrPort, bool) {
+// 3605 §2.1); addr holds when the value has none.
+func parseRTCP(value string, addr netip.Addr) netip.AddrPort {
 	number, rest := nextField(value)
 	port, err := strconv.ParseUint(number, 10, 16)
-	if err != nil || port == 0 {
-		return netip.AddrPort{}, false
+	if err != nil {
+		return netip.AddrPort{}
 	}
 	if host := connectionHost(rest); host != "" {
 		addr = parseAddr(host)
 	}
-	if !addr.IsValid() {
-		return netip.AddrPort{}, false
-	}
-	return netip.AddrPortFrom(addr, uint16(port)), true
+	return place(addr, uint16(port))
 }

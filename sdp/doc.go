@@ -14,7 +14,11 @@
 //	out.Anonymise(origin)         // our o=, nothing that names the peer
 //	out.Relay(addr)               // media ends at a relay: no ICE, our c=
 //	for _, m := range out.Media() {
-//		if !m.Disabled() {
+//		switch {
+//		case m.Disabled(): // keeps its place with port 0
+//		case !m.UDP():
+//			m.Disable() // TCP is not relayed
+//		default:
 //			m.SetAddress(rtp, rtcp, mux)
 //		}
 //	}
