@@ -1,0 +1,178 @@
+package legs
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/netip"
+	"sync/atomic"
+	"time"
+
+	"b2bua/legs/resolve"
+	"b2bua/legs/shard"
+	"b2bua/legs/transport"
+	"b2bua/legs/txn"
+	"b2bua/policy"
+)
+
+// Config says what a [Stack] is made of. Listeners, Identify, Allowed and
+// Handler are required.
+type Config struct {
+	Node      uint16 // written into every id
+	Product   string // User-Agent and Server; empty sends none
+	Listeners []transport.ListenerConfig
+	Sockets   int        // per UDP listener; 0 means one per CPU
+	Timers    txn.Timers // zero fields mean RFC 3261's own
+
+	InDialogLimit int // events per shard and queue; 0 means the shard package's default
+	NewLimit      int
+
+	// Identify says whose request this is, before anything is remembered of it
+	// (policy.Snapshot.Identify on the current snapshot).
+	Identify func(policy.Source) (*policy.Trunk, bool)
+	// Allowed says whether a trunk may speak from an address inside a dialog.
+	Allowed func(trunk string, from netip.Addr) bool
+	// RejectUnknown answers strangers with 403; otherwise they hear nothing.
+	RejectUnknown bool
+
+	Resolver *resolve.Resolver
+	Handler  Handler
+	Logger   *slog.Logger // nil discards
+	Metrics  *Metrics     // nil counts where nobody looks
+
+	TransportMetrics *transport.Metrics
+	ShardMetrics     *shard.Metrics
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+}
+
+// A Stack is all of SIP in this process: the dispatcher and its 256 shards.
+type Stack struct {
+	cfg       Config
+	log       *slog.Logger
+	metrics   *Metrics
+	transport *transport.Set
+	listeners []transport.Listener
+	shards    *shard.Set[input]
+	cores     [shard.Count]*Core
+	draining  atomic.Bool
+	closed    atomic.Bool
+	base      Timers
+}
+
+// Start opens the listeners and serves them. It returns when every socket is
+// bound; a request may reach the Handler before that.
+func Start(cfg Config) (*Stack, error) {
+	if cfg.Identify == nil || cfg.Allowed == nil || cfg.Handler == nil || len(cfg.Listeners) == 0 {
+		return nil, errors.New("legs: Config lacks Listeners, Identify, Allowed or Handler")
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Metrics == nil {
+		cfg.Metrics = NewMetrics(nil)
+	}
+	d := txn.Defaults()
+	if cfg.Timers.T1 <= 0 {
+		cfg.Timers.T1 = d.T1
+	}
+	if cfg.Timers.T2 <= 0 {
+		cfg.Timers.T2 = d.T2
+	}
+	s := &Stack{cfg: cfg, log: cfg.Logger, metrics: cfg.Metrics}
+	s.base = Timers{T1: cfg.Timers.T1, T2: cfg.Timers.T2}
+	s.shards = shard.NewSet(shard.Config[input]{
+		InDialogLimit: cfg.InDialogLimit, NewLimit: cfg.NewLimit,
+		Handle: func(sh *shard.Shard[input], in input, now time.Time) {
+			sh.State.(*Core).enter(in, now)
+		},
+		Panic: func(sh *shard.Shard[input], _ *input, v any, stack []byte) {
+			sh.State.(*Core).crashed(v, stack)
+		},
+		Drained: func(sh *shard.Shard[input]) { sh.State.(*Core).flush() },
+		Now:     cfg.Now, Metrics: cfg.ShardMetrics,
+	})
+	for i := range s.cores {
+		sh := s.shards.Shard(shard.ID(i))
+		c := &Core{stack: s, shard: sh, legs: make(map[string]leg)}
+		sh.State, s.cores[i] = c, c
+	}
+	ready := make(chan struct{}) // readers run before Listen returns
+	set, err := transport.Listen(transport.Config{
+		Listeners: cfg.Listeners, Sockets: cfg.Sockets,
+		Receive: func(batch []transport.Packet) {
+			<-ready
+			s.receive(batch)
+		},
+		SendError: s.sendError,
+		Logger:    cfg.Logger, Metrics: cfg.TransportMetrics,
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.transport = set
+	s.listeners = set.Listeners()
+	s.shards.Start()
+	close(ready)
+	return s, nil
+}
+
+// Listeners returns what is served, with the ports that port 0 became.
+func (s *Stack) Listeners() []transport.Listener { return s.listeners }
+
+// Drain refuses new calls from now on with 503; what is up goes on.
+func (s *Stack) Drain() { s.draining.Store(true) }
+
+// Post runs fn on a shard, later. It may be called from any goroutine. What is
+// posted belongs to a call that was admitted, so it is never refused.
+func (s *Stack) Post(id shard.ID, fn func(*Core)) { s.shards.Admit(id, posted(fn)) }
+
+// Each runs fn on every shard, one after the other, and returns when the last
+// one is done. It must not be called from a shard.
+func (s *Stack) Each(ctx context.Context, fn func(*Core)) error {
+	done := make(chan struct{}, 1)
+	for i := range s.cores {
+		s.Post(shard.ID(i), func(c *Core) {
+			defer func() { done <- struct{}{} }()
+			fn(c)
+		})
+		select {
+		case <-done:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}
+
+// Stop closes the listeners and returns when the last goroutine is gone. Calls
+// that are up are not hung up: end them first.
+func (s *Stack) Stop() error {
+	s.closed.Store(true)
+	err := s.transport.Close()
+	s.shards.Stop()
+	return err
+}
+
+// Figures are what a stack holds at a moment.
+type Figures struct {
+	Legs               int
+	ClientTransactions int
+	ServerTransactions int
+}
+
+// Figures counts what every shard holds.
+func (s *Stack) Figures(ctx context.Context) (Figures, error) {
+	var f Figures
+	err := s.Each(ctx, func(c *Core) {
+		f.Legs += len(c.legs)
+		f.ClientTransactions += c.clients.Clients()
+		f.ServerTransactions += c.servers.Servers()
+	})
+	return f, err
+}
+
+func (s *Stack) timers() Timers { return s.base }
