@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/netip"
 	"runtime"
+	"slices"
 	"time"
 )
 
@@ -42,8 +44,9 @@ type Config struct {
 	Logger       *slog.Logger       // nil = discard
 	Metrics      *Metrics           // nil = unregistered
 
-	// newPoller replaces the operating system's poller in tests.
+	// Replaced in tests: the door to the operating system, and the clock.
 	newPoller func() (poller, error)
+	now       func() time.Duration // monotonic, from 0 at the relay's start
 }
 
 // withDefaults returns c with its zero fields filled in.
@@ -78,6 +81,10 @@ func (c Config) withDefaults() Config {
 	if c.newPoller == nil {
 		c.newPoller = newPoller
 	}
+	if c.now == nil {
+		start := time.Now()
+		c.now = func() time.Duration { return time.Since(start) }
+	}
 	return c
 }
 
@@ -111,7 +118,30 @@ func (c Config) Validate() error {
 	if c.LearnWindow < 0 || c.LearnWindow > time.Hour {
 		errs = append(errs, fmt.Errorf("rtprelay: LearnWindow is %v, want 0 to 1h", c.LearnWindow))
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, c.overlaps()...)...)
+}
+
+// overlaps reports networks whose ranges overlap on one address without being
+// the same: they would take each other's ports.
+func (c Config) overlaps() []error {
+	var errs []error
+	names := slices.Sorted(maps.Keys(c.Networks))
+	for i, name := range names {
+		for _, other := range names[:i] {
+			a, b := c.Networks[name], c.Networks[other]
+			same := a.PortMin == b.PortMin && a.PortMax == b.PortMax
+			if same || a.PortMin > b.PortMax || b.PortMin > a.PortMax {
+				continue
+			}
+			for _, address := range a.Addresses {
+				if slices.Contains(b.Addresses, address) {
+					errs = append(errs, fmt.Errorf("rtprelay: Networks[%q] has ports %d-%d on %v, want the range of Networks[%q], %d-%d, or none of it",
+						name, a.PortMin, a.PortMax, address, other, b.PortMin, b.PortMax))
+				}
+			}
+		}
+	}
+	return errs
 }
 
 // validate reports every fault of the network called name.

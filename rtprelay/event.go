@@ -14,7 +14,7 @@ const (
 	// Latched: the stream has locked on the source that its peer really sends
 	// RTP from. It comes again after a SetRemote that opened the stream again.
 	Latched
-	// Conflict: RTP came from a source that is not the peer's and was refused.
+	// Conflict: RTP or RTCP came from a source that is not the peer's and was refused.
 	// At most one per stream and SetRemote; Stats counts all of them. A stream
 	// locked on its peer is mostly guarded by the kernel, which refuses
 	// strangers without telling us.

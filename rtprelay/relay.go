@@ -1,62 +1,278 @@
 package rtprelay
 
-import "net/netip"
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// eventBatch is how many events one call of Config.Events gets at most.
+const eventBatch = 256
 
 // A Relay owns the media ports, the workers and their sockets. Its methods may
 // be called from any goroutine.
-type Relay struct{}
+type Relay struct {
+	// set once
+	cfg     Config
+	start   time.Time
+	now     func() time.Duration // monotonic, since start
+	ports   []*ports             // one per address and range
+	pools   map[string][2]*ports // by network; IPv4, IPv6; nil = no such address
+	workers []*worker
+	signal  chan struct{} // events wait in some ring; closed when the workers are gone
+	running sync.WaitGroup
+	deliver sync.WaitGroup
 
-// New validates cfg and starts the workers.
-func New(cfg Config) (*Relay, error) { return nil, cfg.Validate() }
+	sockets atomic.Int64
+	streams atomic.Int64
 
-// Close closes every session and returns when the last goroutine is gone and
-// all sockets are closed. It may be called twice.
-func (r *Relay) Close() error { return nil }
-
-// Gauges is how much of the relay is in use.
-type Gauges struct {
-	PortsFree        int // port pairs
-	PortsUsed        int
-	PortsQuarantined int
-	Sockets          int // open media sockets
-	Sessions         int
-	Streams          int
+	mu       sync.Mutex // guards the following fields
+	sessions map[*Session]struct{}
+	closed   bool
 }
 
-// Gauges returns the figures of this moment.
-func (r *Relay) Gauges() Gauges { return Gauges{} }
+// New validates cfg, checks that the addresses are this machine's, and starts
+// the workers.
+func New(cfg Config) (*Relay, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	cfg = cfg.withDefaults()
+	r := &Relay{
+		cfg: cfg, start: time.Now().Add(-cfg.now()), now: cfg.now,
+		pools: map[string][2]*ports{}, signal: make(chan struct{}, 1), sessions: map[*Session]struct{}{},
+	}
+	for name, n := range r.cfg.Networks {
+		var pools [2]*ports
+		for _, a := range n.Addresses {
+			pools[family(a)] = r.addPorts(a.Unmap(), n)
+		}
+		r.pools[name] = pools
+	}
+	if err := r.startWorkers(); err != nil {
+		return nil, err
+	}
+	r.checkLimits()
+	r.cfg.Metrics.relay.Store(r)
+	return r, nil
+}
 
-// Idle reports that no session, stream, socket or port is in use; ports may be
-// in quarantine.
-func (r *Relay) Idle() bool { return true }
+// addPorts returns the ports of one of the network's addresses; networks that
+// have the same address and range share them.
+func (r *Relay) addPorts(address netip.Addr, n Network) *ports {
+	p := newPorts(address, n.PortMin, n.PortMax)
+	for _, have := range r.ports {
+		if have.address == p.address && have.first == p.first && len(have.queue) == len(p.queue) {
+			return have
+		}
+	}
+	r.ports = append(r.ports, p)
+	return p
+}
+
+// startWorkers makes all workers, then runs them.
+func (r *Relay) startWorkers() error {
+	for range r.cfg.Workers {
+		w, err := newWorker(r)
+		if err == nil {
+			r.workers = append(r.workers, w)
+			err = r.checkAddresses(w.poll, len(r.workers) == 1)
+		}
+		if err != nil {
+			for _, w := range r.workers {
+				_ = w.poll.close()
+			}
+			return err
+		}
+	}
+	for _, w := range r.workers {
+		r.running.Go(w.run)
+	}
+	r.deliver.Go(r.deliverEvents)
+	return nil
+}
+
+// checkAddresses binds a port of the system's choice on each address, so that
+// a wrong one is found now and not by the first call.
+func (r *Relay) checkAddresses(p poller, first bool) error {
+	if !first {
+		return nil
+	}
+	for name, n := range r.cfg.Networks {
+		for _, a := range n.Addresses {
+			s, err := p.open(netip.AddrPortFrom(a.Unmap(), 0), 0)
+			if err != nil {
+				return fmt.Errorf("rtprelay: Networks[%q].Addresses has %v, want an address of this machine: %w", name, a, err)
+			}
+			s.close()
+		}
+	}
+	return nil
+}
+
+// checkLimits warns when the process may not open the sockets that
+// MaxSessions calls need: two streams of two sockets each.
+func (r *Relay) checkLimits() {
+	want := uint64(r.cfg.MaxSessions) * 4
+	if limit, ok := descriptorLimit(); ok && limit < want {
+		r.cfg.Logger.Warn("rtprelay: descriptor limit is below what MaxSessions needs",
+			"limit", limit, "needed", want, "max_sessions", r.cfg.MaxSessions)
+	}
+}
+
+// Close closes every session and returns when the last goroutine is gone and
+// all sockets are closed. Events that wait are delivered first. It may be
+// called twice, but not from Config.Events.
+func (r *Relay) Close() error {
+	r.mu.Lock()
+	already := r.closed
+	r.closed = true
+	var open []*Session
+	for s := range r.sessions {
+		open = append(open, s)
+	}
+	r.mu.Unlock()
+	if !already {
+		for _, s := range open {
+			s.Close()
+		}
+		for _, w := range r.workers {
+			w.post(func(time.Duration) { w.stopping = true })
+			w.mail.close()
+		}
+		r.running.Wait()
+		close(r.signal)
+	}
+	r.running.Wait()
+	r.deliver.Wait()
+	return nil
+}
 
 // Session opens an empty media session. All sessions with the same affinity
 // share a worker. It fails with ErrTooManySessions or ErrClosed.
-func (r *Relay) Session(affinity uint32, cfg SessionConfig) (*Session, error) { return nil, nil }
+func (r *Relay) Session(affinity uint32, cfg SessionConfig) (*Session, error) {
+	s := &Session{relay: r, worker: r.workers[affinity%uint32(len(r.workers))], ref: cfg.Ref, index: cfg.Index}
+	r.mu.Lock()
+	switch {
+	case r.closed:
+		r.mu.Unlock()
+		return nil, ErrClosed
+	case len(r.sessions) >= r.cfg.MaxSessions:
+		r.mu.Unlock()
+		err := fmt.Errorf("%w: %d are open", ErrTooManySessions, r.cfg.MaxSessions)
+		r.refused(err)
+		return nil, err
+	}
+	r.sessions[s] = struct{}{}
+	r.mu.Unlock()
+	if cfg.Timeout > 0 {
+		s.SetTimeout(cfg.Timeout)
+	}
+	return s, nil
+}
 
-type poller interface{}
+// forget drops a closed session from the books.
+func (r *Relay) forget(s *Session) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.sessions, s)
+}
 
-func newPoller() (poller, error) { return nil, nil }
+// pool returns the ports of a network's address of one family.
+func (r *Relay) pool(network string, v6 bool) (*ports, error) {
+	pools, ok := r.pools[network]
+	if !ok {
+		return nil, fmt.Errorf("%w: %q", ErrNoNetwork, network)
+	}
+	if v6 && pools[1] != nil {
+		return pools[1], nil
+	}
+	if !v6 && pools[0] != nil {
+		return pools[0], nil
+	}
+	return nil, fmt.Errorf("%w: %q has no IPv%d address", ErrNoNetwork, network, map[bool]int{false: 4, true: 6}[v6])
+}
 
-// A Stream is one local RTP/RTCP port pair, facing one peer. Its methods may
-// be called from any goroutine.
-type Stream struct{}
+// refused counts work that the relay had to refuse.
+func (r *Relay) refused(err error) {
+	reason := "other"
+	switch {
+	case errors.Is(err, ErrNoPorts):
+		reason = "ports"
+	case errors.Is(err, ErrNoDescriptors):
+		reason = "descriptors"
+	case errors.Is(err, ErrTooManySessions):
+		reason = "sessions"
+	}
+	r.cfg.Metrics.refusals.WithLabelValues(reason).Inc()
+}
 
-// LocalRTP is the address and even port that RTP is received on and sent from.
-func (st *Stream) LocalRTP() netip.AddrPort { return netip.AddrPort{} }
+// signalEvents wakes the goroutine that delivers events.
+func (r *Relay) signalEvents() {
+	select {
+	case r.signal <- struct{}{}:
+	default: // it has been told already
+	}
+}
 
-// LocalRTCP is the same for RTCP: the next port. It stays open under rtcp-mux.
-func (st *Stream) LocalRTCP() netip.AddrPort { return netip.AddrPort{} }
+// deliverEvents passes events to Config.Events until the workers are gone.
+func (r *Relay) deliverEvents() {
+	batch := make([]Event, 0, eventBatch)
+	for open := true; open; {
+		_, open = <-r.signal
+		for _, w := range r.workers {
+			for batch = w.events.pop(batch[:0]); len(batch) > 0; batch = w.events.pop(batch[:0]) {
+				r.hand(batch)
+			}
+		}
+	}
+}
 
-// SetRemote says who the peer is and what may flow. When RTP, RTCP or Mux
-// differ from before the stream forgets the source it had latched on and
-// learns anew; otherwise a latched source stays, and a stream that has not
-// latched gets a new learn window.
-func (st *Stream) SetRemote(r Remote) {}
+// hand calls Config.Events. A panic there costs one batch.
+func (r *Relay) hand(batch []Event) {
+	defer func() {
+		if v := recover(); v != nil {
+			r.cfg.Metrics.panics.Inc()
+			r.cfg.Logger.Error("rtprelay: panic", "in", "events", "panic", v, "stack", string(debug.Stack()))
+		}
+	}()
+	r.cfg.Events(batch)
+	clear(batch)
+}
 
-// Stats returns the counters. It never blocks and works after Close.
-func (st *Stream) Stats() Stats { return Stats{} }
+// Gauges is how much of the relay is in use.
+type Gauges struct {
+	PortsFree        int // port pairs, of all networks
+	PortsUsed        int
+	PortsQuarantined int
+	Sockets          int // open media sockets; each worker has two descriptors more
+	Sessions         int
+	Streams          int // open, or about to be closed by their worker
+}
 
-// Close cuts the stream's join, closes its sockets and puts its ports into
-// quarantine, soon after it returns. It may be called twice.
-func (st *Stream) Close() {}
+// Gauges returns the figures of this moment.
+func (r *Relay) Gauges() Gauges {
+	g := Gauges{Sockets: int(r.sockets.Load()), Streams: int(r.streams.Load())}
+	r.mu.Lock()
+	g.Sessions = len(r.sessions)
+	r.mu.Unlock()
+	now := r.now()
+	for _, p := range r.ports {
+		free, used, quarantined := p.count(now)
+		g.PortsFree += free
+		g.PortsUsed += used
+		g.PortsQuarantined += quarantined
+	}
+	return g
+}
+
+// Idle reports that no session, stream, socket or port is in use; ports may be
+// in quarantine. A close takes effect within a batch of packets.
+func (r *Relay) Idle() bool {
+	g := r.Gauges()
+	return g.Sessions == 0 && g.Streams == 0 && g.Sockets == 0 && g.PortsUsed == 0
+}

@@ -1,6 +1,17 @@
 package rtprelay
 
-import "time"
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+)
+
+// maxBindTries is how many port pairs Open tries when other processes hold
+// those it gets. Each costs a few system calls.
+const maxBindTries = 32
 
 // SessionConfig describes a media session.
 type SessionConfig struct {
@@ -11,20 +22,178 @@ type SessionConfig struct {
 
 // A Session is one m-line of one call. Its methods may be called from any
 // goroutine.
-type Session struct{}
+type Session struct {
+	// set once
+	relay  *Relay
+	worker *worker
+	ref    uint64
+	index  int
+
+	// guards the following fields, and the writes of the streams' control
+	mu      sync.Mutex
+	streams []*Stream
+	closed  bool
+
+	// owned by the worker
+	open     []*Stream // attached streams
+	deadline deadline
+}
 
 // Open binds a free even/odd port pair on the network's IPv4 or IPv6 address.
 // It fails with ErrNoPorts, ErrNoDescriptors, ErrNoNetwork or ErrClosed.
-func (s *Session) Open(network string, v6 bool) (*Stream, error) { return nil, nil }
+func (s *Session) Open(network string, v6 bool) (*Stream, error) {
+	pool, err := s.relay.pool(network, v6)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil, ErrClosed
+	}
+	st := &Stream{session: s, ports: pool}
+	st.control.Store(&control{window: s.relay.cfg.LearnWindow, needed: uint8(s.relay.cfg.LearnPackets)})
+	rtp, rtcp, err := st.bind()
+	if err != nil {
+		s.relay.refused(err)
+		return nil, fmt.Errorf("network %q: %w", network, err)
+	}
+	if !s.worker.post(func(time.Duration) { s.worker.attach(st, rtp, rtcp) }) {
+		rtp.close()
+		rtcp.close()
+		s.worker.slots.release(st.token)
+		pool.putBack(st.rtp.Port())
+		return nil, ErrClosed
+	}
+	s.streams = append(s.streams, st)
+	s.relay.sockets.Add(2)
+	s.relay.streams.Add(1)
+	return st, nil
+}
+
+// bind takes a port pair and opens its sockets. On failure everything has been
+// given back.
+func (st *Stream) bind() (rtp, rtcp socket, err error) {
+	relay, w := st.session.relay, st.session.worker
+	st.token = w.slots.take()
+	for range maxBindTries {
+		now := relay.now()
+		port, ok := st.ports.take(now)
+		if !ok {
+			free, used, quarantined := st.ports.count(now)
+			err = fmt.Errorf("%w on %v: %d free, %d in use, %d in quarantine",
+				ErrNoPorts, st.ports.address, free, used, quarantined)
+			break
+		}
+		st.rtp = netip.AddrPortFrom(st.ports.address, port)
+		st.rtcp = netip.AddrPortFrom(st.ports.address, port+1)
+		if rtp, rtcp, err = w.openPair(st); err == nil {
+			return rtp, rtcp, nil
+		}
+		if !errors.Is(err, errPortTaken) {
+			st.ports.putBack(port)
+			break
+		}
+		relay.cfg.Metrics.portConflicts.Inc()
+		st.ports.release(port, now+max(relay.cfg.Quarantine, 0))
+	}
+	if errors.Is(err, errPortTaken) {
+		err = fmt.Errorf("%w on %v: other processes hold the %d pairs tried: %w", ErrNoPorts, st.ports.address, maxBindTries, err)
+	}
+	w.slots.release(st.token)
+	return nil, nil, err
+}
 
 // Join makes a and b exchange media: what is accepted on one is sent from the
 // other. It replaces earlier joins of either; Join(a, nil) only cuts. Both must
-// be streams of s.
-func (s *Session) Join(a, b *Stream) {}
+// be open streams of s, else nothing happens.
+func (s *Session) Join(a, b *Stream) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.hasLocked(a) || a == b || b != nil && !s.hasLocked(b) {
+		return
+	}
+	now := s.relay.now()
+	for _, st := range []*Stream{a, b} {
+		if st == nil {
+			continue
+		}
+		if peer := st.control.Load().peer; peer != nil && peer != a && peer != b {
+			peer.joinLocked(nil, now)
+		}
+	}
+	if b == nil {
+		if peer := a.control.Load().peer; peer != nil {
+			peer.joinLocked(nil, now)
+		}
+		a.joinLocked(nil, now)
+		return
+	}
+	a.joinLocked(b, now)
+	b.joinLocked(a, now)
+}
+
+// joinLocked points st at peer; session.mu is held.
+func (st *Stream) joinLocked(peer *Stream, now time.Duration) {
+	c := st.control.Load().join(peer, now)
+	st.control.Store(&c)
+}
+
+// hasLocked reports that st is an open stream of s; s.mu is held.
+func (s *Session) hasLocked(st *Stream) bool { return st != nil && st.session == s && !st.closed }
+
+// withoutLoopsLocked forgets addresses in r that are our own ports of this
+// session: relaying to them would go round for ever. s.mu is held.
+func (s *Session) withoutLoopsLocked(r Remote) Remote {
+	for _, st := range s.streams {
+		for _, a := range []*netip.AddrPort{&r.RTP, &r.RTCP} {
+			own := netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
+			if own == st.rtp || own == st.rtcp {
+				s.relay.cfg.Logger.Warn("rtprelay: signalled address is our own port, ignored", "address", own)
+				*a = netip.AddrPort{}
+			}
+		}
+	}
+	return r
+}
 
 // SetTimeout replaces SessionConfig.Timeout; the silence is counted from now.
 // 0 switches it off.
-func (s *Session) SetTimeout(d time.Duration) {}
+func (s *Session) SetTimeout(d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.closed {
+		s.worker.post(func(now time.Duration) { s.worker.deadlines.set(s, d, now) })
+	}
+}
 
-// Close closes all streams. It may be called twice.
-func (s *Session) Close() {}
+// Close closes all streams. It may be called twice. Events of the session that
+// are on their way still arrive.
+func (s *Session) Close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return
+	}
+	s.closed = true
+	for len(s.streams) > 0 {
+		s.closeLocked(s.streams[0])
+	}
+	s.worker.post(func(time.Duration) { s.worker.deadlines.remove(s) })
+	s.relay.forget(s)
+}
+
+// closeLocked closes st, once; s.mu is held.
+func (s *Session) closeLocked(st *Stream) {
+	if st.closed {
+		return
+	}
+	st.closed = true
+	now := s.relay.now()
+	if peer := st.control.Load().peer; peer != nil {
+		peer.joinLocked(nil, now)
+	}
+	st.joinLocked(nil, now)
+	s.streams = slices.DeleteFunc(s.streams, func(other *Stream) bool { return other == st })
+	s.worker.post(func(now time.Duration) { s.worker.detach(st, now) })
+}

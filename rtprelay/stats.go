@@ -2,6 +2,7 @@ package rtprelay
 
 import (
 	"net/netip"
+	"sync/atomic"
 	"time"
 )
 
@@ -64,4 +65,75 @@ func (s Stats) Dropped() uint64 {
 		n += d
 	}
 	return n
+}
+
+// counters is a stream's book as its worker keeps it and anybody reads it. Only
+// the worker writes, so each figure is exact; two read together may be a packet
+// apart.
+type counters struct {
+	packets, octets, rtcpPackets             atomic.Uint64
+	sentPackets, sentOctets, sentRTCPPackets atomic.Uint64
+	drops                                    [NumDrops]atomic.Uint64
+	icmpErrors                               atomic.Uint64
+	lost                                     atomic.Int64
+	jitter                                   atomic.Int64  // a Duration
+	last                                     atomic.Uint64 // SSRC<<8 | payload type of the last RTP packet; meaningless before the first
+	lastArrival                              atomic.Int64  // since the relay started, never 0 once something came
+	latched                                  atomic.Pointer[netip.AddrPort]
+}
+
+// accept counts a packet from the peer. q has been updated with it when it is
+// RTP.
+func (n *counters) accept(v *verdict, size int, q *quality, now time.Duration) {
+	n.lastArrival.Store(max(int64(now), 1))
+	if v.rtcp {
+		n.rtcpPackets.Add(1)
+		return
+	}
+	n.packets.Add(1)
+	n.octets.Add(uint64(size))
+	// A store costs more than a load; these seldom change or are cheap to compare.
+	if lost := q.lost(); lost != n.lost.Load() {
+		n.lost.Store(lost)
+	}
+	if jitter := int64(q.jitterTime()); jitter != n.jitter.Load() {
+		n.jitter.Store(jitter)
+	}
+	if last := uint64(v.header.ssrc)<<8 | uint64(v.header.payloadType); last != n.last.Load() {
+		n.last.Store(last)
+	}
+}
+
+// sent counts a packet to the peer.
+func (n *counters) sent(rtcp bool, size int) {
+	if rtcp {
+		n.sentRTCPPackets.Add(1)
+		return
+	}
+	n.sentPackets.Add(1)
+	n.sentOctets.Add(uint64(size))
+}
+
+// stats reads the counters; start is when the relay started.
+func (n *counters) stats(start time.Time) Stats {
+	s := Stats{
+		PayloadType: -1,
+		Packets:     n.packets.Load(), Octets: n.octets.Load(), RTCPPackets: n.rtcpPackets.Load(),
+		SentPackets: n.sentPackets.Load(), SentOctets: n.sentOctets.Load(), SentRTCPPackets: n.sentRTCPPackets.Load(),
+		Lost: n.lost.Load(), Jitter: time.Duration(n.jitter.Load()), ICMPErrors: n.icmpErrors.Load(),
+	}
+	if s.Packets > 0 {
+		last := n.last.Load()
+		s.SSRC, s.PayloadType = uint32(last>>8), int(last&0x7f)
+	}
+	for i := range n.drops {
+		s.Drops[i] = n.drops[i].Load()
+	}
+	if at := n.lastArrival.Load(); at != 0 {
+		s.LastArrival = start.Add(time.Duration(at))
+	}
+	if a := n.latched.Load(); a != nil {
+		s.Remote, s.Latched = *a, true
+	}
+	return s
 }

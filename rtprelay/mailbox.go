@@ -1,0 +1,45 @@
+package rtprelay
+
+import (
+	"sync"
+	"time"
+)
+
+// mailbox is how control code has a worker do what only the worker may:
+// anything that touches a socket, a latch or a deadline. Orders run in the
+// order they were posted, between two batches of packets.
+type mailbox struct {
+	mu     sync.Mutex
+	orders []func(now time.Duration)
+	spare  []func(now time.Duration) // the slice of the batch before, to be filled again
+	shut   bool
+}
+
+// put adds an order. first means that the worker has to be woken; ok is false
+// after close.
+func (m *mailbox) put(order func(now time.Duration)) (first, ok bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.shut {
+		return false, false
+	}
+	m.orders = append(m.orders, order)
+	return len(m.orders) == 1, true
+}
+
+// take returns the waiting orders. The slice is valid until the next take.
+func (m *mailbox) take() []func(now time.Duration) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	taken := m.orders
+	clear(m.spare)
+	m.orders, m.spare = m.spare[:0], taken
+	return taken
+}
+
+// close refuses further orders; those waiting stay.
+func (m *mailbox) close() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.shut = true
+}

@@ -1,0 +1,334 @@
+package rtprelay
+
+import (
+	"net/netip"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"time"
+)
+
+// waitAfterFailure keeps a worker whose poller fails from spinning.
+const waitAfterFailure = 100 * time.Millisecond
+
+// timeoutRetry is when a Timeout that found the event ring full is tried again.
+const timeoutRetry = time.Second
+
+// A worker moves the packets of its sessions: one locked thread, one poller,
+// all sockets of a call.
+//
+//	run → step → packets → packet → decide → forward
+//	           ↘ orders (mailbox)  ↘ expire (media timeouts)
+type worker struct {
+	// set once
+	relay  *Relay
+	poll   poller
+	events *ring
+	mail   mailbox
+	slots  slots
+
+	// owned by the worker's goroutine
+	streams   []*Stream // by slot
+	deadlines deadlines
+	tokens    []uint64
+	buffer    []byte
+	tally     tally
+	raised    bool   // an event has been pushed since the last step
+	panics    uint64 // since the start
+	stopping  bool
+}
+
+// newWorker returns a worker that is not running yet.
+func newWorker(r *Relay) (*worker, error) {
+	poll, err := r.cfg.newPoller()
+	if err != nil {
+		return nil, err
+	}
+	return &worker{
+		relay: r, poll: poll, events: newRing(r.cfg.EventQueue),
+		tokens: make([]uint64, batchSize), buffer: make([]byte, maxDatagram),
+	}, nil
+}
+
+// run moves packets until stop.
+func (w *worker) run() {
+	runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
+	for !w.stopping {
+		w.step()
+	}
+	if err := w.poll.close(); err != nil {
+		w.relay.cfg.Logger.Error("rtprelay: closing the poller", "error", err)
+	}
+}
+
+// step waits for one batch and does all that is due. Orders run after the
+// packets, so nothing is closed within a batch.
+func (w *worker) step() {
+	n, woken, err := w.poll.wait(w.tokens, w.deadlines.wait(w.relay.now()))
+	if err != nil {
+		w.relay.cfg.Logger.Error("rtprelay: waiting for packets", "error", err)
+		time.Sleep(waitAfterFailure)
+	}
+	now := w.relay.now() // once per batch: what is in it has arrived by now
+	for done := 0; done < n; {
+		done += w.packets(w.tokens[done:n], now)
+	}
+	if woken {
+		w.orders(now)
+	}
+	w.expire(now)
+	w.relay.cfg.Metrics.add(&w.tally)
+	if w.raised {
+		w.raised = false
+		w.relay.signalEvents()
+	}
+}
+
+// packets handles sockets in turn and returns how many. A panic costs one
+// packet.
+func (w *worker) packets(tokens []uint64, now time.Duration) (done int) {
+	defer func() {
+		if v := recover(); v != nil {
+			done++
+			w.panicked("packet", v)
+		}
+	}()
+	for done < len(tokens) {
+		w.packet(tokens[done], now)
+		done++
+	}
+	return done
+}
+
+// packet receives one datagram, has it judged and passes it on.
+func (w *worker) packet(token uint64, now time.Duration) {
+	st := w.lookup(token)
+	if st == nil {
+		return // closed meanwhile, or its attach order has not run yet
+	}
+	in := st.rtpSocket
+	if isRTCP(token) {
+		in = st.rtcpSocket
+	}
+	size, from, err := in.recv(w.buffer)
+	if err != nil {
+		w.failed(st, err)
+		return
+	}
+	c := w.sync(st)
+	a := arrival{packet: w.buffer[:size], from: from, now: now, rtcpPort: isRTCP(token)}
+	v := decide(&st.latch, c, &a)
+	if v.accepted {
+		w.accept(st, c, &v, &a)
+	} else if v.conflict {
+		w.raise(st, Conflict, from, now)
+	}
+	if !v.relay {
+		w.drop(st, v.drop)
+		return
+	}
+	w.forward(st, c.peer, &v, a.packet)
+}
+
+// lookup returns the stream that a token names, nil when it is closed.
+func (w *worker) lookup(token uint64) *Stream {
+	slot := slotOf(token)
+	if slot >= uint32(len(w.streams)) {
+		return nil
+	}
+	if st := w.streams[slot]; st != nil && st.token == token&^1 {
+		return st
+	}
+	return nil
+}
+
+// sync returns the stream's control, having started a new latch when signalling
+// has moved on.
+func (w *worker) sync(st *Stream) *control {
+	c := st.control.Load()
+	if c.generation == st.latch.generation {
+		return c
+	}
+	st.latch = latch{generation: c.generation}
+	st.counters.latched.Store(nil)
+	st.unfit = false
+	if st.connected && st.rtpSocket != nil {
+		st.connected = false
+		if !st.rtpSocket.disconnect() {
+			w.relay.cfg.Logger.Error("rtprelay: socket cannot be disconnected, it hears only its old peer", "local", st.rtp)
+		}
+	}
+	return c
+}
+
+// accept counts a packet from the peer and makes known what the latch learned.
+func (w *worker) accept(st *Stream, c *control, v *verdict, a *arrival) {
+	if !v.rtcp {
+		st.quality.update(v.header, c.clockRate(v.header.payloadType), a.now)
+	}
+	st.counters.accept(v, len(a.packet), &st.quality, a.now)
+	if v.latched {
+		source := st.latch.rtp.source
+		st.counters.latched.Store(&source) // the one allocation, per latch
+		w.raise(st, Latched, source, a.now)
+	}
+	if !st.connected && !st.unfit && st.latch.settled(c, a.now) {
+		st.connected = st.rtpSocket.connect(st.latch.rtp.source)
+		st.unfit = !st.connected
+	}
+}
+
+// forward sends a packet that in has accepted out of the stream it is joined to.
+func (w *worker) forward(in, out *Stream, v *verdict, packet []byte) {
+	if out == nil || out.rtpSocket == nil {
+		w.drop(in, DropNotJoined)
+		return
+	}
+	fromRTCP, to, reason, ok := route(&out.latch, w.sync(out), v.rtcp)
+	if !ok {
+		w.drop(in, reason)
+		return
+	}
+	via := out.rtpSocket
+	if fromRTCP {
+		via = out.rtcpSocket
+	}
+	err := via.send(packet, to)
+	if err == errUnreachable { // told about an earlier packet; this one has not been sent
+		w.failed(out, err)
+		err = via.send(packet, to)
+	}
+	if err != nil {
+		w.drop(in, DropSend)
+		return
+	}
+	out.counters.sent(v.rtcp, len(packet))
+	w.tally.sent(v.rtcp, len(packet))
+}
+
+// failed counts what a receive or send ran into. No error ends a stream.
+func (w *worker) failed(st *Stream, err error) {
+	if err != errAgain {
+		st.counters.icmpErrors.Add(1)
+		w.tally.icmpErrors++
+	}
+}
+
+// drop counts a packet that goes nowhere.
+func (w *worker) drop(st *Stream, reason Drop) {
+	st.counters.drops[reason].Add(1)
+	w.tally.drops[reason]++
+}
+
+// raise queues an event about st.
+func (w *worker) raise(st *Stream, kind EventKind, source netip.AddrPort, now time.Duration) {
+	s := st.session
+	w.push(Event{Ref: s.ref, Index: s.index, Kind: kind, Stream: st, Source: source, At: w.relay.start.Add(now)})
+}
+
+// push queues an event and reports whether there was room.
+func (w *worker) push(e Event) bool {
+	if !w.events.push(e) {
+		w.tally.lostEvents++
+		return false
+	}
+	w.raised = true
+	return true
+}
+
+// expire looks at the sessions whose media timeout may have come.
+func (w *worker) expire(now time.Duration) {
+	for {
+		s := w.deadlines.next(now)
+		if s == nil {
+			return
+		}
+		timeout := s.deadline.timeout
+		since, running := s.silentSince()
+		switch {
+		case !running: // held or not joined: whenever that ends, this is early enough
+			w.deadlines.postpone(s, now+timeout)
+		case now-since < timeout:
+			w.deadlines.postpone(s, since+timeout)
+		case w.push(Event{Ref: s.ref, Index: s.index, Kind: Timeout, At: w.relay.start.Add(now)}):
+			w.deadlines.remove(s)
+		default:
+			w.deadlines.postpone(s, now+timeoutRetry)
+		}
+	}
+}
+
+// post has the worker run order between two batches. It reports false when the
+// worker has stopped.
+func (w *worker) post(order func(now time.Duration)) bool {
+	first, ok := w.mail.put(order)
+	if first {
+		w.poll.wake()
+	}
+	return ok
+}
+
+// orders runs what control code has posted.
+func (w *worker) orders(now time.Duration) {
+	for _, order := range w.mail.take() {
+		w.order(order, now)
+	}
+}
+
+// order runs one order. A panic costs that order.
+func (w *worker) order(order func(now time.Duration), now time.Duration) {
+	defer func() {
+		if v := recover(); v != nil {
+			w.panicked("order", v)
+		}
+	}()
+	order(now)
+}
+
+// attach takes over a stream's sockets.
+func (w *worker) attach(st *Stream, rtp, rtcp socket) {
+	if slot := int(slotOf(st.token)); slot >= len(w.streams) {
+		w.streams = append(w.streams, make([]*Stream, slot+1-len(w.streams))...)
+	}
+	w.streams[slotOf(st.token)] = st
+	st.rtpSocket, st.rtcpSocket = rtp, rtcp
+	st.session.open = append(st.session.open, st)
+}
+
+// detach closes a stream's sockets and gives its ports and slot back.
+func (w *worker) detach(st *Stream, now time.Duration) {
+	if st.rtpSocket == nil {
+		return
+	}
+	w.streams[slotOf(st.token)] = nil
+	st.rtpSocket.close()
+	st.rtcpSocket.close()
+	st.rtpSocket, st.rtcpSocket = nil, nil
+	s := st.session
+	s.open = slices.DeleteFunc(s.open, func(other *Stream) bool { return other == st })
+	w.slots.release(st.token)
+	st.ports.release(st.rtp.Port(), now+max(w.relay.cfg.Quarantine, 0))
+	w.relay.sockets.Add(-2)
+	w.relay.streams.Add(-1)
+}
+
+// openPair binds a stream's two ports. Any goroutine may call it.
+func (w *worker) openPair(st *Stream) (rtp, rtcp socket, err error) {
+	if rtp, err = w.poll.open(st.rtp, st.token); err != nil {
+		return nil, nil, err
+	}
+	if rtcp, err = w.poll.open(st.rtcp, st.token|1); err != nil {
+		rtp.close()
+		return nil, nil, err
+	}
+	return rtp, rtcp, nil
+}
+
+// panicked reports a fault of ours that the fence caught.
+func (w *worker) panicked(where string, v any) {
+	w.relay.cfg.Metrics.panics.Inc()
+	if w.panics++; w.panics&(w.panics-1) != 0 {
+		return // a packet may repeat it: log the 1st, 2nd, 4th, 8th, ...
+	}
+	w.relay.cfg.Logger.Error("rtprelay: panic", "in", where, "panic", v, "stack", string(debug.Stack()))
+}
