@@ -1,6 +1,7 @@
 package sdp
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -13,7 +14,9 @@ import (
 //   - writes s=-,
 //   - removes i= (of the session and of each m-line), u=, e= and p=,
 //   - removes the attributes that name software or former addresses: tool,
-//     and oldoip, oldcip, oldmediaip, oldmediaport that some proxies leave.
+//     and oldoip, oldcip, oldmediaip, oldmediaport that some proxies leave,
+//   - replaces each CNAME in a=ssrc (RFC 5576 §6.1), often user@host, by one
+//     of ours; equal ones stay equal.
 //
 // It keeps where media goes; for that see [Session.Relay] and
 // [Media.SetAddress].
@@ -26,6 +29,38 @@ func (s *Session) Anonymise(o Origin) {
 		m.lines = removeTypes(m.lines, "i")
 		m.lines = slices.DeleteFunc(m.lines, namesPeer)
 	}
+	s.maskCNAMEs(o.ID)
+}
+
+// maskCNAMEs numbers the CNAMEs in the order in which they appear, so that the
+// same description always gets the same ones.
+func (s *Session) maskCNAMEs(id uint64) {
+	var seen []string
+	for _, m := range s.media {
+		for i, line := range m.lines {
+			source, cname, ok := splitCNAME(line)
+			if !ok {
+				continue
+			}
+			n := slices.Index(seen, cname)
+			if n < 0 {
+				n = len(seen)
+				seen = append(seen, cname)
+			}
+			m.lines[i] = fmt.Sprintf("a=ssrc:%s cname:%x-%d", source, id, n+1)
+		}
+	}
+}
+
+// splitCNAME reads "a=ssrc:SOURCE cname:CNAME".
+func splitCNAME(line string) (source, cname string, ok bool) {
+	name, value, _ := attributeOf(line)
+	if name != "ssrc" {
+		return "", "", false
+	}
+	source, rest := nextField(value)
+	cname, ok = strings.CutPrefix(strings.TrimLeft(rest, blank), "cname:")
+	return source, cname, ok
 }
 
 // Relay prepares the description for media that ends at a relay with the

@@ -99,15 +99,15 @@ func (m *Media) SetDirection(d Direction) {
 // Flow returns the direction that the writer means: Direction, without
 // receiving when it gives no place to send to. That is the old form of hold
 // (0.0.0.0 of RFC 2543; [::] or a name under .invalid for IPv6: RFC 3264 §8.4,
-// RFC 6157 §3.2). An address left open because ICE will find one is no hold
-// (port 9, RFC 8840 §4.1.1).
+// RFC 6157 §3.2). With ICE an open address is no hold: the candidates have it
+// (RFC 8840 §4.1.1).
 func (m *Media) Flow() Direction {
 	d := m.Direction()
 	host := connectionHost(m.connection())
 	if !parseAddr(host).IsUnspecified() && !hasSuffixFold(strings.TrimSuffix(host, "."), ".invalid") {
 		return d
 	}
-	if m.Port() == 9 && m.hasICE() {
+	if m.hasICE() {
 		return d
 	}
 	return directionOf(d.Sends(), false)
