@@ -38,7 +38,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		}),
 		panics: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "b2bua_resolve_panics_total",
-			Help: "Panics in a callback, each of which failed one request.",
+			Help: "Panics in a look-up or in what was done with its answer.",
 		}),
 	}
 	if reg != nil {

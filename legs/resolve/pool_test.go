@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -113,16 +114,25 @@ func TestClose(t *testing.T) {
 	r.Close()
 }
 
-func TestPanicInCallback(t *testing.T) {
+func TestPanic(t *testing.T) {
 	t.Parallel()
 	z := &zone{names: map[string][]string{"one.example.com": {"192.0.2.1"}}}
 	m := NewMetrics(nil)
-	r := start(t, Config{Lookup: z.lookup, Workers: 1, Metrics: m})
+	lookup := func(ctx context.Context, network, host string) ([]netip.Addr, error) {
+		if host == "panic.example.com" {
+			panic("boom")
+		}
+		return z.lookup(ctx, network, host)
+	}
+	r := start(t, Config{Lookup: lookup, Workers: 1, Metrics: m})
+	if a := ask(r, Request{Host: "panic.example.com"}); a.Err == nil {
+		t.Error("a look-up that panics has no error")
+	}
 	r.Resolve(Request{Host: "none.example.com"}, func(Answer) { panic("boom") })
 	if a := ask(r, Request{Host: "one.example.com"}); a.Err != nil {
 		t.Errorf("the next request: %v", a.Err)
 	}
-	if got := value(m.panics); got != 1 {
+	if got := value(m.panics); got != 2 {
 		t.Errorf("%v panics counted", got)
 	}
 }

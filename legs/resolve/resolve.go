@@ -158,8 +158,7 @@ func (r *Resolver) work() {
 func (r *Resolver) tell(w waiter, addrs []netip.Addr, err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			r.cfg.Metrics.panics.Inc()
-			r.cfg.Logger.Error("panic in a resolver's callback", "panic", v, "stack", string(debug.Stack()))
+			r.panicked(v)
 		}
 	}()
 	if err != nil {
@@ -167,6 +166,22 @@ func (r *Resolver) tell(w waiter, addrs []netip.Addr, err error) {
 		return
 	}
 	w.done(answer(addrs, w.request))
+}
+
+// query calls Lookup. A panic there is a failed look-up.
+func (r *Resolver) query(ctx context.Context, name string) (addrs []netip.Addr, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			r.panicked(v)
+			err = fmt.Errorf("panic: %v", v)
+		}
+	}()
+	return r.cfg.Lookup(ctx, r.cfg.Network, name)
+}
+
+func (r *Resolver) panicked(v any) {
+	r.cfg.Metrics.panics.Inc()
+	r.cfg.Logger.Error("panic while resolving", "panic", v, "stack", string(debug.Stack()))
 }
 
 // leave remembers the answer and returns who waits for it.
@@ -197,7 +212,7 @@ func (r *Resolver) lookup(name string) (addrs []netip.Addr, err error) {
 	ctx, cancel := context.WithTimeout(r.ctx, r.cfg.Timeout)
 	defer cancel()
 	start := r.cfg.Now()
-	addrs, err = r.cfg.Lookup(ctx, r.cfg.Network, name)
+	addrs, err = r.query(ctx, name)
 	if r.ctx.Err() != nil {
 		return nil, ErrClosed
 	}

@@ -1,0 +1,31 @@
+// Command statesdoc writes docs/states.md from the tables that the state machines
+// run on. Run it from the root of the module; its test fails when the file has
+// drifted.
+//
+//	go run ./internal/statesdoc
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+
+	"b2bua/legs/txn"
+)
+
+// rooms lists the packages that have machines, from the wire upwards. A package
+// that gains some adds its line here.
+func rooms() []room {
+	return []room{
+		describe("legs/txn", "Transactions: one request, its responses, and their retransmission.", txn.Machines()),
+	}
+}
+
+func main() {
+	path := flag.String("o", "docs/states.md", "the file to write")
+	flag.Parse()
+	if err := os.WriteFile(*path, document(rooms()), 0o644); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
