@@ -40,7 +40,7 @@ func ParseURL(s string) (Endpoint, error) {
 	}
 	addr, err := netip.ParseAddr(u.Hostname())
 	if err != nil {
-		return bad("%q is not an IP address", u.Hostname())
+		return bad("%q is not an IP address; an IPv6 one stands in brackets", u.Hostname())
 	}
 	if p := u.Port(); p != "" {
 		n, err := strconv.ParseUint(p, 10, 16)

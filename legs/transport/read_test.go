@@ -1,0 +1,295 @@
+package transport
+
+import (
+	"fmt"
+	"log/slog"
+	"net"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// gather reads everything that is not zero, by name and reason.
+func gather(t *testing.T, reg *prometheus.Registry) map[string]float64 {
+	t.Helper()
+	families, err := reg.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]float64{}
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			name := strings.TrimPrefix(f.GetName(), "b2bua_transport_")
+			for _, l := range m.GetLabel() {
+				name += " " + l.GetValue()
+			}
+			if v := m.GetCounter().GetValue() + m.GetGauge().GetValue(); v != 0 {
+				got[name] = v
+			}
+		}
+	}
+	return got
+}
+
+// lockedWriter lets a test read a log that a reader writes.
+type lockedWriter struct {
+	mu sync.Mutex
+	b  strings.Builder
+}
+
+func (w *lockedWriter) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.b.Write(p)
+}
+
+func (w *lockedWriter) String() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.b.String()
+}
+
+// A panic in Receive costs its batch, not the listener.
+func TestReaderSurvivesPanic(t *testing.T) {
+	reg, log := prometheus.NewRegistry(), new(lockedWriter)
+	got := make(arrivals, 16)
+	s, _ := listen(t, Config{
+		Sockets: 1, Metrics: NewMetrics(reg), Logger: slog.New(slog.NewTextHandler(log, nil)),
+		Receive: func(ps []Packet) {
+			got.receive(ps)
+			if string(ps[0].Data) == "bad" {
+				panic("bad datagram")
+			}
+		},
+	}, "udp://127.0.0.1:0")
+	c, _ := peer(t, "127.0.0.1:0")
+	for _, data := range []string{"bad", "good", "bad", "good"} {
+		send(t, c, s.Listeners()[0].Addr, data)
+		if p := got.next(t); string(p.Data) != data {
+			t.Fatalf("got %q, want %q", p.Data, data)
+		}
+	}
+	if n := gather(t, reg)["panics_total"]; n != 2 || !strings.Contains(log.String(), "bad datagram") {
+		t.Errorf("counted %v panics, logged %s", n, log)
+	}
+}
+
+// The port unreachable that a closed port answers with stops nothing.
+func TestReaderSurvivesICMP(t *testing.T) {
+	s, got := listen(t, Config{Sockets: 1}, "udp://127.0.0.1:0")
+	closed, addr := peer(t, "127.0.0.1:0")
+	if err := closed.Close(); err != nil {
+		t.Fatal(err)
+	}
+	c, open := peer(t, "127.0.0.1:0")
+	for range 20 {
+		s.Write([]Outgoing{
+			{Flow: Flow{Peer: addr}, Data: []byte("to nobody")},
+			{Flow: Flow{Peer: open}, Data: []byte("to somebody")},
+		})
+		if data, _ := read(t, c); data != "to somebody" {
+			t.Fatalf("got %q", data)
+		}
+		send(t, c, s.Listeners()[0].Addr, "back")
+		if p := got.next(t); string(p.Data) != "back" {
+			t.Fatalf("got %q", p.Data)
+		}
+	}
+}
+
+// A socket that fails again and again is counted, logged with measure, left
+// alone for a while, and read again when it recovers.
+func TestReaderSurvivesErrors(t *testing.T) {
+	reg, log := prometheus.NewRegistry(), new(lockedWriter)
+	s, got := listen(t, Config{
+		Sockets: 1, Metrics: NewMetrics(reg), Logger: slog.New(slog.NewTextHandler(log, nil)),
+	}, "udp://127.0.0.1:0")
+	conn := s.groups[0].sockets[0].conn
+	if err := conn.SetReadDeadline(time.Unix(1, 0)); err != nil { // every read fails from now on
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(patience); gather(t, reg)["read_errors_total"] < freeErrors+2; {
+		if time.Now().After(deadline) {
+			t.Fatalf("%v errors counted", gather(t, reg)["read_errors_total"])
+		}
+	}
+	if n := strings.Count(log.String(), "cannot read"); n != 1 {
+		t.Errorf("%d lines: %s", n, log)
+	}
+	if err := conn.SetReadDeadline(time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+	c, _ := peer(t, "127.0.0.1:0")
+	send(t, c, s.Listeners()[0].Addr, "again")
+	if p := got.next(t); string(p.Data) != "again" {
+		t.Errorf("got %q", p.Data)
+	}
+}
+
+// Close does not wait for the pause of a failing reader to run out, nor hang.
+func TestCloseWhileFailing(t *testing.T) {
+	reg := prometheus.NewRegistry()
+	s, _ := listen(t, Config{Sockets: 2, Metrics: NewMetrics(reg)}, "udp://127.0.0.1:0")
+	for _, sock := range s.groups[0].sockets {
+		if err := sock.conn.SetReadDeadline(time.Unix(1, 0)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for deadline := time.Now().Add(patience); gather(t, reg)["read_errors_total"] < 2*(freeErrors+1); {
+		if time.Now().After(deadline) {
+			t.Fatal("no errors")
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// What is too long is dropped and counted; what is just short enough is whole.
+func TestOversize(t *testing.T) {
+	const limit = 1000
+	reg := prometheus.NewRegistry()
+	s, got := listen(t, Config{Sockets: 1, MaxDatagram: limit, Metrics: NewMetrics(reg)}, "udp://127.0.0.1:0")
+	c, _ := peer(t, "127.0.0.1:0")
+	for _, n := range []int{limit + 1, 60000, limit} {
+		send(t, c, s.Listeners()[0].Addr, strings.Repeat("x", n))
+	}
+	if p := got.next(t); len(p.Data) != limit {
+		t.Errorf("got %d bytes", len(p.Data))
+	}
+	if n := gather(t, reg); n["dropped_datagrams_total oversize"] != 2 || n["received_datagrams_total"] != 3 {
+		t.Errorf("counted %v", n)
+	}
+}
+
+// The longest datagram there is arrives whole by default.
+func TestLongest(t *testing.T) {
+	s, got := listen(t, Config{Sockets: 1}, "udp://127.0.0.1:0")
+	c, addr := peer(t, "127.0.0.1:0")
+	long := strings.Repeat("x", 65507)
+	send(t, c, s.Listeners()[0].Addr, long)
+	if p := got.next(t); string(p.Data) != long {
+		t.Errorf("got %d bytes", len(p.Data))
+	}
+	s.Write([]Outgoing{{Flow: Flow{Peer: addr}, Data: []byte(long)}})
+	if data, _ := read(t, c); data != long {
+		t.Errorf("sent %d bytes", len(data))
+	}
+}
+
+func TestKeepAlives(t *testing.T) {
+	reg := prometheus.NewRegistry()
+	s, got := listen(t, Config{Sockets: 1, Metrics: NewMetrics(reg)}, "udp://127.0.0.1:0")
+	c, _ := peer(t, "127.0.0.1:0")
+	for _, data := range []string{"", "\r\n", "\r\n\r\n", "\x00", "\x00\x00\x00\x00", "\r\n\r\n\r\n"} {
+		send(t, c, s.Listeners()[0].Addr, data)
+	}
+	if p := got.next(t); string(p.Data) != "\r\n\r\n\r\n" {
+		t.Errorf("got %q", p.Data)
+	}
+	if n := gather(t, reg)["keepalive_datagrams_total"]; n != 5 {
+		t.Errorf("counted %v", n)
+	}
+}
+
+// The kernel spreads peers over the sockets of a listener: while one reader is
+// held up, other peers get through, and each peer always meets the same reader.
+func TestPeersAreSpread(t *testing.T) {
+	const peers = 64
+	hold := make(chan struct{})
+	var first sync.Once
+	var through atomic.Int32
+	enough := make(chan struct{})
+	s, _ := listen(t, Config{Sockets: 4, Receive: func(ps []Packet) {
+		held := false
+		first.Do(func() { held = true })
+		if held {
+			<-hold
+			return
+		}
+		if through.Add(int32(len(ps))) >= peers/4 {
+			select {
+			case <-enough:
+			default:
+				close(enough)
+			}
+		}
+	}}, "udp://127.0.0.1:0")
+	t.Cleanup(func() { close(hold) }) // before the set is closed
+	for range peers {
+		c, _ := peer(t, "127.0.0.1:0")
+		send(t, c, s.Listeners()[0].Addr, "hello")
+	}
+	select {
+	case <-enough:
+	case <-time.After(patience):
+		t.Errorf("%d of %d peers got past a reader that is held up", through.Load(), peers)
+	}
+}
+
+// What the kernel drops because nobody reads is counted.
+func TestKernelDrops(t *testing.T) {
+	const n = 2000
+	reg := prometheus.NewRegistry()
+	hold, held := make(chan struct{}), make(chan struct{})
+	var first sync.Once
+	s, _ := listen(t, Config{
+		Sockets: 1, ReadBuffer: 4096, Metrics: NewMetrics(reg),
+		Receive: func([]Packet) { first.Do(func() { close(held); <-hold }) },
+	}, "udp://127.0.0.1:0")
+	t.Cleanup(func() { close(hold) })
+	c, _ := peer(t, "127.0.0.1:0")
+	send(t, c, s.Listeners()[0].Addr, "first")
+	<-held
+	for i := range n {
+		send(t, c, s.Listeners()[0].Addr, fmt.Sprintf("%01000d", i))
+	}
+	if got := gather(t, reg)["dropped_datagrams_total kernel"]; got < n/2 || got > n {
+		t.Errorf("counted %v of %d", got, n)
+	}
+}
+
+func BenchmarkRead(b *testing.B) {
+	for _, batch := range []int{1, DefaultBatch} {
+		b.Run(fmt.Sprintf("batch=%d", batch), func(b *testing.B) { benchmarkRead(b, batch) })
+	}
+}
+
+// benchmarkRead measures reading alone: a burst is queued, then read.
+func benchmarkRead(b *testing.B, batch int) {
+	sockets, err := openUDP(testAddr(b), 1, DefaultReadBuffer)
+	if err != nil {
+		b.Fatal(err)
+	}
+	sock := sockets[0]
+	defer func() { _ = sock.close() }()
+	c, err := net.Dial("udp4", sock.addr().String())
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = c.Close() }()
+	in := newInbox(sock, batch, DefaultMaxDatagram)
+	data := make([]byte, 800)
+	b.ReportAllocs()
+	for done := 0; b.Loop(); done++ {
+		if done%1024 == 0 {
+			b.StopTimer()
+			for range 1024 {
+				if _, err := c.Write(data); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.StartTimer()
+		}
+		if done%batch == 0 {
+			if _, err := in.read(); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "datagrams/s")
+}
