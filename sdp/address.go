@@ -68,6 +68,7 @@ func (m *Media) SetAddress(rtp, rtcp netip.AddrPort, mux bool) {
 	m.setPort(int(rtp.Port()))
 	m.setConnection(rtp.Addr())
 	if !m.RTP() {
+		m.lines = removeAttribute(m.lines, "rtcp") // means nothing here, but would name an address
 		return
 	}
 	m.setRTCP(rtp, rtcp)

@@ -98,9 +98,9 @@ func (m *Media) SetDirection(d Direction) {
 
 // Flow returns the direction that the writer means: Direction, without
 // receiving when it gives no place to send to. That is the old form of hold
-// (0.0.0.0 of RFC 2543; [::] or a name under .invalid for IPv6: RFC 3264 §8.4,
-// RFC 6157 §3.2). With ICE an open address is no hold: the candidates have it
-// (RFC 8840 §4.1.1).
+// (0.0.0.0 of RFC 2543 and RFC 3264 §8.4; for IPv6 [::] or, by RFC 3725, a
+// name under .invalid). With ICE an open address is no hold: the candidates
+// have it, or will (RFC 8840).
 func (m *Media) Flow() Direction {
 	d := m.Direction()
 	host := connectionHost(m.connection())

@@ -1,0 +1,60 @@
+package sdp
+
+import (
+	"net/netip"
+	"os"
+	"testing"
+)
+
+func benchBody(b testing.TB) []byte {
+	body, err := os.ReadFile("testdata/baresip-offer.sdp")
+	if err != nil {
+		b.Fatal(err)
+	}
+	return body
+}
+
+// pass is all that one leg's offer costs on its way to the other leg.
+func pass(body []byte) (int, error) {
+	s, err := Parse(body)
+	if err != nil {
+		return 0, err
+	}
+	out := s.Clone()
+	out.Anonymise(ours)
+	out.Relay(relay4)
+	m := out.Media()[0]
+	m.SetAddress(netip.AddrPortFrom(relay4, 20000), netip.AddrPortFrom(relay4, 20001), false)
+	return len(out.Bytes()), nil
+}
+
+func BenchmarkParse(b *testing.B) {
+	body := benchBody(b)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := Parse(body); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkParseRewriteWrite(b *testing.B) {
+	body := benchBody(b)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := pass(body); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// TestAllocations holds the cost of a call's SDP down.
+func TestAllocations(t *testing.T) {
+	body := benchBody(t)
+	if n := testing.AllocsPerRun(100, func() { _, _ = Parse(body) }); n > 6 {
+		t.Errorf("Parse allocates %v times", n)
+	}
+	if n := testing.AllocsPerRun(100, func() { _, _ = pass(body) }); n > 40 {
+		t.Errorf("a pass allocates %v times", n)
+	}
+}
