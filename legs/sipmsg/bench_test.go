@@ -1,16 +1,10 @@
 package sipmsg_test
 
 import (
-	"strings"
 	"testing"
 
 	"b2bua/legs/sipmsg"
 )
-
-// crlf turns a message typed with plain line ends into one for the wire.
-func crlf(s string) []byte {
-	return []byte(strings.ReplaceAll(strings.TrimPrefix(s, "\n"), "\n", "\r\n"))
-}
 
 // carrierINVITE has 17 header lines and SDP, as a carrier sends it.
 var carrierINVITE = crlf(`
@@ -31,7 +25,7 @@ Session-Expires: 1800;refresher=uac
 P-Asserted-Identity: "Alice" <sip:+15551230001@carrier.example.net>
 Privacy: none
 Content-Type: application/sdp
-Content-Length: 297
+Content-Length: 318
 
 v=0
 o=- 1719412345 1719412345 IN IP4 203.0.113.60

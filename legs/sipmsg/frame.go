@@ -20,6 +20,7 @@ type frame struct {
 	lines []line
 	body  []byte // what follows the empty line; shares memory with the datagram
 	flaw  string // the first line that is none; the others are still there
+	mute  bool   // that one would have to be repeated in an answer, and must not
 }
 
 // framer runs sipgo's parser for the start line, the lines and their folding. Its

@@ -46,6 +46,7 @@ func (l Limits) Parse(datagram []byte) (*Message, error) {
 	defer fr.release()
 	f := fr.frame(datagram, l.HeaderLines)
 	p.startLine(f.start)
+	p.unanswerable = p.unanswerable || f.mute
 	switch f.flaw {
 	case "":
 	case flawMany:
@@ -186,13 +187,16 @@ func (p *parser) vias(value string) {
 		}
 		m.Vias = append(m.Vias, Via{})
 		v := &m.Vias[len(m.Vias)-1]
-		if v.parse(element) != nil {
+		switch err := v.parse(element); {
+		case err == errVersion:
+			p.refuse(400, "Via of Another Version")
+		case err != nil:
 			p.refuse(400, "Malformed Via")
 			p.unanswerable = p.unanswerable || len(m.Vias) == 1
 			if *v = (Via{Raw: element}); element == "" {
 				m.Vias = m.Vias[:len(m.Vias)-1]
 			}
-		} else if v.Branch() == "z9hG4bK" || v.Params.duplicate("branch") {
+		case v.Branch() == "z9hG4bK" || v.Params.duplicate("branch"):
 			p.refuse(400, "Malformed Branch")
 		}
 		if rest == "" {

@@ -3,15 +3,11 @@ package sipmsg
 import (
 	"net/netip"
 	"strconv"
-	"strings"
 )
 
-// defaultPort and defaultTLSPort are where SIP lives when nobody says (RFC 3261
-// §18.2.2, §19.1.2).
-const (
-	defaultPort    = 5060
-	defaultTLSPort = 5061
-)
+// defaultPort is where a response over UDP goes when sent-by has no port (RFC 3261
+// §18.2.2).
+const defaultPort = 5060
 
 // StampReceived writes where a request came from into its topmost Via: received
 // when sent-by is not that address (RFC 3261 §18.2.1), received and rport when
@@ -44,27 +40,17 @@ func StampReceived(m *Message, src netip.AddrPort) {
 	v.Params, v.Raw = params, ""
 }
 
-// ResponseDestination returns where a response goes that has via on top (as
-// [StampReceived] left it), for a request that came from src. Over a connection
-// that is src. Over UDP it is maddr when there is one; else the source address,
-// with the source port when the client asked for it by rport (RFC 3581 §4), and
-// with sent-by's port otherwise, by default 5060 (RFC 3261 §18.2.2).
+// ResponseDestination returns where a response goes whose topmost Via is via, for
+// a request that came from src. Over a connection that is src. Over UDP it is the
+// source address: with the source port when the client asked for it by rport (RFC
+// 3581 §4), otherwise with the port of sent-by, by default 5060 (RFC 3261
+// §18.2.2). maddr is not obeyed: it would let anybody point answers at anybody.
 func ResponseDestination(via Via, src netip.AddrPort) netip.AddrPort {
-	src = netip.AddrPortFrom(src.Addr().Unmap(), src.Port())
-	if via.Transport != "UDP" {
-		return src
-	}
-	if _, asked := via.RPort(); asked {
-		return src
-	}
-	port := via.Port
-	if port == 0 {
-		port = defaultPort
-	}
-	if maddr, ok := via.Params.Get("maddr"); ok {
-		if ip, err := netip.ParseAddr(strings.Trim(maddr, "[]")); err == nil && ip.IsMulticast() {
-			return netip.AddrPortFrom(ip, uint16(port))
+	port := src.Port()
+	if _, asked := via.RPort(); via.Transport == "UDP" && !asked {
+		if port = uint16(via.Port); port == 0 {
+			port = defaultPort
 		}
 	}
-	return netip.AddrPortFrom(src.Addr(), uint16(port))
+	return netip.AddrPortFrom(src.Addr().Unmap(), port)
 }

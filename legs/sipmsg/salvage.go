@@ -37,8 +37,14 @@ func salvage(datagram []byte, maxLines int) frame {
 		l, flaw := parseLine(raw)
 		if flaw == "" {
 			f.lines = append(f.lines, l)
-		} else if f.flaw == "" {
+			continue
+		}
+		if f.flaw == "" {
 			f.flaw = flaw
+		}
+		switch l.field {
+		case via, from, to, callID, cseq:
+			f.mute = true
 		}
 	}
 	return f
@@ -81,8 +87,9 @@ func parseLine(raw string) (line, string) {
 	if !ok {
 		return line{}, flawLine
 	}
-	l := line{value: trim(value)}
-	l.name, l.field = canonical(trimRight(name))
+	// The same trimming as sipgo's, so that both read the same.
+	l := line{value: strings.TrimSpace(value)}
+	l.name, l.field = canonical(strings.TrimSpace(name))
 	return l, l.flaw()
 }
 

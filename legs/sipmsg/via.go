@@ -43,8 +43,8 @@ func (v *Via) parse(s string) error {
 	if !ok1 || !ok2 {
 		return errVia
 	}
-	if !strings.EqualFold(trimRight(protocol), "SIP") || trim(version) != "2.0" {
-		return errVersion
+	if version = trim(version); !strings.EqualFold(trimRight(protocol), "SIP") || !isToken(version) {
+		return errVia
 	}
 	rest = trimLeft(rest)
 	n := 0
@@ -62,6 +62,9 @@ func (v *Via) parse(s string) error {
 	var err error
 	if v.Host, v.Port, err = parseHostPort(trimRight(sentBy)); err == nil {
 		v.Params, err = parseParams(params)
+	}
+	if err == nil && version != "2.0" {
+		err = errVersion // the rest is good, for the 505
 	}
 	return err
 }
