@@ -3,6 +3,7 @@ package bridge
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/netip"
 	"sort"
@@ -31,7 +32,7 @@ type Config struct {
 	Engine       *policy.Engine
 	Relay        *rtprelay.Relay
 	Journal      Journal
-	Advertise    map[string]netip.Addr // by network: what SDP says instead of our own address
+	Advertise    map[string]netip.Addr // by AdvertiseKey: what SDP says instead of our own address
 	MediaTimeout time.Duration         // silence of both sides that ends a call; 0 never
 	Logger       *slog.Logger          // nil discards
 	Metrics      *Metrics              // nil counts where nobody looks
@@ -39,7 +40,7 @@ type Config struct {
 }
 
 // ErrNoCall is returned for a call_id that names no live call.
-var ErrNoCall = errors.New("bridge: no such call")
+var ErrNoCall = fmt.Errorf("bridge: %w", cdr.ErrNotFound)
 
 // A Bridge makes calls out of legs. It is the legs' Handler; its exported
 // methods besides those of Handler may be called from any goroutine.

@@ -32,7 +32,12 @@ func (k *call) forward(t *policy.Target, ours string) (from string, headers []si
 	rules := t.HeaderPolicy
 	bothTrusted := k.trunk.HeaderPolicy.Trusted && rules.Trusted
 	hideUser := p.user && !rules.Trusted
-	from = sipmsg.Address{Display: k.inv.From.Display, URI: sipmsg.URI{Scheme: "sip", User: sipmsg.EscapeUser(t.Caller), Host: ours}}.String()
+	us, err := sipmsg.ParseURI("sip:" + ours)
+	if err != nil { // listeners are checked at start
+		us = sipmsg.URI{Scheme: "sip", Host: "anonymous.invalid"}
+	}
+	us.User, us.Port = sipmsg.EscapeUser(t.Caller), 0
+	from = sipmsg.Address{Display: k.inv.From.Display, URI: us}.String()
 	if hideUser {
 		from = `"Anonymous" <sip:anonymous@anonymous.invalid>` // RFC 3323 §4.1.1.3
 	}

@@ -138,10 +138,18 @@ func (m *media) openCaller(k *call) error {
 
 // public is the address that SDP names for a local one.
 func (b *Bridge) public(network string, local netip.Addr) netip.Addr {
-	if a, ok := b.cfg.Advertise[network]; ok && a.IsValid() && a.Is4() == local.Is4() {
+	if a, ok := b.cfg.Advertise[AdvertiseKey(network, local.Is6())]; ok {
 		return a
 	}
 	return local
+}
+
+// AdvertiseKey is the key of Config.Advertise for one family of a network.
+func AdvertiseKey(network string, v6 bool) string {
+	if v6 {
+		return network + "/6"
+	}
+	return network + "/4"
 }
 
 // point makes an m-line name our stream; without one it is rejected.

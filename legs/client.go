@@ -139,7 +139,6 @@ func (c *Core) toward(l leg, hop string, done func(*Core, netip.AddrPort, error)
 		}
 		r.hopURI, r.hopAddr = hop, addrs[0]
 		done(c, addrs[0], nil)
-		c.deliver()
 	})
 }
 

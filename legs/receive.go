@@ -92,7 +92,7 @@ func (s *Stack) receiveRequest(flow transport.Flow, m *sipmsg.Message) {
 	trunk, ok := s.identify(flow)
 	if !ok {
 		s.metrics.refused.WithLabelValues("unknown_source").Inc()
-		if s.cfg.RejectUnknown {
+		if s.cfg.RejectUnknown[s.listeners[flow.Listener].Network] {
 			s.stateless(flow, sipmsg.NewResponse(m, 403, "", statelessTag(m)))
 		}
 		return

@@ -32,8 +32,9 @@ type Config struct {
 	Identify func(policy.Source) (*policy.Trunk, bool)
 	// Allowed says whether a trunk may speak from an address inside a dialog.
 	Allowed func(trunk string, from netip.Addr) bool
-	// RejectUnknown answers strangers with 403; otherwise they hear nothing.
-	RejectUnknown bool
+	// RejectUnknown says on which networks strangers get 403; elsewhere they hear
+	// nothing.
+	RejectUnknown map[string]bool
 
 	Resolver *resolve.Resolver
 	Handler  Handler

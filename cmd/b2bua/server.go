@@ -1,0 +1,249 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"b2bua/api"
+	"b2bua/bridge"
+	"b2bua/cdr"
+	"b2bua/internal/config"
+	"b2bua/legs"
+	"b2bua/legs/resolve"
+	"b2bua/legs/shard"
+	"b2bua/legs/transport"
+	"b2bua/legs/txn"
+	"b2bua/policy"
+	"b2bua/rtprelay"
+	"b2bua/store"
+)
+
+// A server is every room of the house, wired. The fields stand in the order in
+// which they start; they stop in reverse.
+type server struct {
+	cfg *config.Config
+	log *slog.Logger
+	reg *prometheus.Registry
+
+	store    *store.Store
+	engine   *policy.Engine
+	policy   *policy.Service
+	journal  *cdr.Journal
+	flusher  *cdr.Flusher
+	relay    *rtprelay.Relay
+	resolver *resolve.Resolver
+	bridge   *bridge.Bridge
+	stack    *legs.Stack
+	http     *api.Server
+	token    string
+	draining chan struct{}
+
+	stops []func() error // newest last
+}
+
+// startServer starts everything, or nothing: what had started when something
+// failed is stopped again.
+func startServer(ctx context.Context, cfg *config.Config, log *slog.Logger) (*server, error) {
+	s := &server{cfg: cfg, log: log, reg: prometheus.NewRegistry(), draining: make(chan struct{})}
+	s.reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	for _, start := range []func(context.Context) error{
+		s.startStore, s.startPolicy, s.startCDRs, s.startMedia, s.startSIP, s.startHTTP,
+	} {
+		if err := start(ctx); err != nil {
+			return nil, errors.Join(err, s.stop())
+		}
+	}
+	return s, nil
+}
+
+// later notes how to stop what has just started.
+func (s *server) later(stop func() error) { s.stops = append(s.stops, stop) }
+
+// stop stops everything that runs, newest first.
+func (s *server) stop() error {
+	var errs []error
+	for i := len(s.stops) - 1; i >= 0; i-- {
+		errs = append(errs, s.stops[i]())
+	}
+	s.stops = nil
+	return errors.Join(errs...)
+}
+
+func (s *server) startStore(ctx context.Context) (err error) {
+	if s.store, err = store.Open(ctx, s.cfg.Database.URL, store.Options{Logger: s.log}); err != nil {
+		return fmt.Errorf("database.url: %w", err)
+	}
+	s.later(s.store.Close)
+	return nil
+}
+
+func (s *server) startPolicy(ctx context.Context) error {
+	s.engine = policy.NewEngine(nil)
+	file := filepath.Join(filepath.Dir(s.cfg.CDR.Journal), "policy.snapshot.json")
+	s.policy = policy.NewService(s.store, s.engine, file, s.log)
+	return s.policy.Refresh(ctx)
+}
+
+func (s *server) startCDRs(context.Context) (err error) {
+	s.journal, err = cdr.Open(cdr.JournalConfig{
+		Dir: s.cfg.CDR.Journal, NodeID: s.node(), Queue: s.cfg.Limits.JournalQueue,
+		Logger: s.log, Metrics: cdr.NewMetrics(s.reg),
+	})
+	if err != nil {
+		return fmt.Errorf("cdr.journal: %w", err)
+	}
+	s.later(s.journal.Close)
+	s.flusher = cdr.NewFlusher(s.journal, s.store, cdr.FlusherConfig{Logger: s.log})
+	s.flusher.Start()
+	s.later(func() error {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		err := s.flusher.Flush(ctx) // what is not saved now is saved at the next start
+		s.flusher.Stop()
+		return err
+	})
+	return nil
+}
+
+func (s *server) node() string { return strconv.Itoa(int(s.cfg.NodeID)) }
+
+func (s *server) startMedia(context.Context) (err error) {
+	m := s.cfg.Media
+	networks := make(map[string]rtprelay.Network)
+	advertise := make(map[string]netip.Addr)
+	for _, n := range s.cfg.NetworkList() {
+		networks[n.Name] = rtprelay.Network{Addresses: n.Media.Addresses, PortMin: n.Media.Ports.Min, PortMax: n.Media.Ports.Max}
+		for _, v6 := range []bool{false, true} {
+			if bind, public := n.MediaAddress(v6); bind != public {
+				advertise[bridge.AdvertiseKey(n.Name, v6)] = public
+			}
+		}
+	}
+	s.relay, err = rtprelay.New(rtprelay.Config{
+		Networks: networks, Workers: m.Workers, Quarantine: offWhenZero(m.Quarantine),
+		LearnWindow: offWhenZero(m.LearnWindow), MaxSessions: m.MaxSessions,
+		Events: func(batch []rtprelay.Event) { s.bridge.MediaEvents(batch) },
+		Logger: s.log, Metrics: rtprelay.NewMetrics(s.reg),
+	})
+	if err != nil {
+		return fmt.Errorf("media: %w", err)
+	}
+	s.later(s.relay.Close)
+	s.bridge, err = bridge.New(bridge.Config{
+		NodeID: s.node(), Engine: s.engine, Relay: s.relay, Journal: s.journal, Advertise: advertise,
+		MediaTimeout: m.Timeout, Logger: s.log, Metrics: bridge.NewMetrics(s.reg),
+	})
+	return err
+}
+
+// offWhenZero says to the relay what 0 means in the configuration.
+func offWhenZero(d time.Duration) time.Duration {
+	if d == 0 {
+		return -1
+	}
+	return d
+}
+
+func (s *server) startSIP(context.Context) (err error) {
+	s.resolver = resolve.New(resolve.Config{Queue: s.cfg.Limits.ResolverQueue, Logger: s.log, Metrics: resolve.NewMetrics(s.reg)})
+	s.later(func() error { s.resolver.Close(); return nil })
+	var listeners []transport.ListenerConfig
+	reject := make(map[string]bool)
+	for _, n := range s.cfg.NetworkList() {
+		reject[n.Name] = n.Unknown == "reject"
+		for _, url := range n.Listen {
+			listeners = append(listeners, transport.ListenerConfig{URL: url, Network: n.Name, Advertise: n.Advertise})
+		}
+	}
+	t := s.cfg.SIP.Timers
+	s.stack, err = legs.Start(legs.Config{
+		Node: s.cfg.NodeID, Product: "b2bua", Listeners: listeners,
+		Timers:        txn.Timers{T1: t.T1, T2: t.T2, T4: t.T4, C: t.C},
+		InDialogLimit: s.cfg.Limits.InDialogQueue, NewLimit: s.cfg.Limits.NewQueue,
+		Identify: func(src policy.Source) (*policy.Trunk, bool) { return s.engine.Load().Identify(src) },
+		Allowed:  func(trunk string, from netip.Addr) bool { return s.engine.Load().Allowed(trunk, from) },
+
+		RejectUnknown: reject, Resolver: s.resolver, Handler: s.bridge, Logger: s.log,
+		Metrics: legs.NewMetrics(s.reg), TransportMetrics: transport.NewMetrics(s.reg), ShardMetrics: shard.NewMetrics(s.reg),
+	})
+	if err != nil {
+		return fmt.Errorf("sip.listen: %w", err)
+	}
+	s.bridge.Bind(s.stack)
+	s.later(s.stack.Stop)
+	return nil
+}
+
+func (s *server) startHTTP(ctx context.Context) error {
+	token, created, err := api.LoadOrCreateToken(s.cfg.HTTP.TokenFile)
+	if err != nil {
+		return fmt.Errorf("http.token_file: %w", err)
+	}
+	if created {
+		s.log.Info("admin token made", "file", s.cfg.HTTP.TokenFile)
+	}
+	s.token = token
+	handler := api.New(api.Config{
+		Policy: s.policy, Calls: calls{s.bridge}, CDRs: s.store, Ready: s.ready,
+		Metrics: promhttp.HandlerFor(s.reg, promhttp.HandlerOpts{}), Token: token,
+		Version: buildVersion(), Logger: s.log, Own: api.NewMetrics(s.reg),
+	})
+	s.http = api.NewServer(s.cfg.HTTP.Listen, handler, s.log)
+	if err := s.http.Start(ctx); err != nil {
+		return fmt.Errorf("http.listen: %w", err)
+	}
+	s.later(func() error {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		return s.http.Stop(ctx)
+	})
+	return nil
+}
+
+func (s *server) ready() error {
+	select {
+	case <-s.draining:
+		return errors.New("draining: no new calls")
+	default:
+		return nil
+	}
+}
+
+// calls shows the bridge's live calls to the API.
+type calls struct{ b *bridge.Bridge }
+
+// callTimeout bounds how long the API waits for a shard.
+const callTimeout = 5 * time.Second
+
+func (c calls) List() []cdr.Record {
+	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
+	defer cancel()
+	list, err := c.b.List(ctx)
+	if err != nil {
+		return nil
+	}
+	return list
+}
+
+func (c calls) Get(callID string) (cdr.Record, bool) {
+	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
+	defer cancel()
+	r, err := c.b.Get(ctx, callID)
+	return r, err == nil
+}
+
+func (c calls) Hangup(callID string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
+	defer cancel()
+	return c.b.Hangup(ctx, callID)
+}
