@@ -125,21 +125,24 @@ func TestTargets(t *testing.T) {
 	}
 	for _, tt := range tests {
 		a := ask(r, tt.q)
-		got := strings.Trim(fmt.Sprint(a.Targets), "[]")
-		if len(a.Targets) > 0 {
-			var texts []string
-			for _, target := range a.Targets {
-				texts = append(texts, target.String())
-			}
-			got = strings.Join(texts, " ")
-		}
-		if a.Err != nil {
-			got = a.Err.Error()
-		}
-		if ok := got == tt.want || (a.Err != nil && strings.HasPrefix(got, tt.want)); !ok || (a.Err == nil) != (len(a.Targets) > 0) {
+		got := text(a)
+		ok := got == tt.want || (a.Err != nil && strings.HasPrefix(got, tt.want))
+		if !ok || (a.Err == nil) != (len(a.Targets) > 0) {
 			t.Errorf("%+v: got %q, want %q", tt.q, got, tt.want)
 		}
 	}
+}
+
+// text is the targets of an answer, or its error.
+func text(a Answer) string {
+	if a.Err != nil {
+		return a.Err.Error()
+	}
+	var texts []string
+	for _, target := range a.Targets {
+		texts = append(texts, target.String())
+	}
+	return strings.Join(texts, " ")
 }
 
 func TestErrorSaysWhetherTheNameExists(t *testing.T) {

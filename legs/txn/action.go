@@ -33,7 +33,7 @@ const (
 
 	// TransportFailed: what was sent cannot be delivered. For a client that is a
 	// 503 to the owner (RFC 3261 §8.1.3.1), and the end of the transaction; a
-	// server stays where it is (RFC 6026 §8.8).
+	// server stays where it is (RFC 6026 §7.1).
 	TransportFailed
 
 	// Done: the transaction has ended; take it out of the [Table]. It never

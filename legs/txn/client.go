@@ -96,7 +96,7 @@ func (c *Client) trim(do Action) {
 	if !c.machine().resent[c.State] {
 		c.Request = nil
 	}
-	if c.State == Terminated && !do.Has(SendAck) {
+	if c.State == Accepted || (c.State == Terminated && !do.Has(SendAck)) {
 		c.Ack = nil
 	}
 }

@@ -22,6 +22,7 @@ func TestBytesKept(t *testing.T) {
 		{"INVITE, nothing heard", newClient(txn.Invite, "INVITE", false), nil, "request"},
 		{"INVITE, ringing", newClient(txn.Invite, "INVITE", false), []string{"receive 180"}, ""},
 		{"INVITE, answered", newClient(txn.Invite, "INVITE", false), []string{"receive 200"}, ""},
+		{"INVITE, answered by one fork, refused by another", newClient(txn.Invite, "INVITE", false), []string{"receive 200", "ack", "receive 486"}, ""},
 		{"INVITE, refused", newClient(txn.Invite, "INVITE", false), []string{"ack", "receive 486"}, "ack"},
 		{"INVITE, refused over TCP: to be sent once more", newClient(txn.Invite, "INVITE", true), []string{"ack", "receive 486"}, "ack"},
 		{"INVITE, refused and over", newClient(txn.Invite, "INVITE", false), []string{"ack", "receive 486", "expire"}, ""},

@@ -66,7 +66,7 @@ func (s *Server) Respond(status int, response []byte, now time.Time) Result {
 }
 
 // Fail reports that the transport could not send what the last Result said to.
-// The transaction stays where it is (RFC 6026 §8.8): the peer's retransmission
+// The transaction stays where it is (RFC 6026 §7.1): the peer's retransmission
 // may find a way that ours did not.
 func (s *Server) Fail(now time.Time) Result { return s.apply(transportError, now) }
 
