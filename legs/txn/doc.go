@@ -8,11 +8,11 @@
 //
 // The path of a transaction, which is also the order of the files:
 //
-//	key.go, table.go    which transaction is this message for
-//	client.go, server.go what happened to it
-//	tables.go           the rules: state × input → state, actions
-//	machine.go          one step of any machine, and its timers
-//	describe.go         the rules as data, for the documentation
+//	key.go, match.go, table.go  which transaction is this message for
+//	client.go, server.go        what happened to it
+//	tables.go                   the rules: state × input → state, actions
+//	machine.go                  one step of any machine, and its timers
+//	describe.go                 the rules as data, for the documentation
 //
 // A [Client] and a [Server] are plain data: exported fields, no pointers to
 // anything shared, the same after a round trip through JSON.
