@@ -51,9 +51,9 @@ type Media struct {
 	Ports           PortRange     `yaml:"ports" doc:"within 1024-65535; RTP takes the even, RTCP the odd ports. Keep it out of the kernel's ephemeral range"`
 	Timeout         time.Duration `yaml:"timeout" doc:"1s-24h, 0 is off; a call ends when neither side sends RTP or RTCP for so long while it is not held"`
 	Quarantine      time.Duration `yaml:"quarantine" doc:"0s-10m; rest of a released pair of ports before it is used again"`
-	LearnWindow     time.Duration `yaml:"learn_window" doc:"0s-5m, 0 is off; how long a stream may learn that its peer sends from another address than it signalled"`
+	LearnWindow     time.Duration `yaml:"learn_window" doc:"100ms-1h; how long after an offer or answer a stream may learn that its peer sends from another address than it signalled"`
 	MaxSessions     int           `yaml:"max_sessions" doc:"1-1000000; media sessions (m-lines of calls) at a time"`
-	Workers         int           `yaml:"workers" doc:"0-1024; relay threads, 0 is one per processor"`
+	Workers         int           `yaml:"workers" doc:"0-256; relay threads, 0 is one per processor"`
 	Fastpath        string        `yaml:"fastpath" doc:"auto, off or require: forwarding in the kernel. This build has none: auto is off, require is refused"`
 	FastpathPersist bool          `yaml:"fastpath_persist" doc:"audio and calls outlive the process. Not in this build: true is refused"`
 }
@@ -72,7 +72,7 @@ type Network struct {
 type NetworkMedia struct {
 	Addresses []netip.Addr `yaml:"addresses" doc:"as media.addresses"`
 	Advertise string       `yaml:"advertise" doc:"as media.advertise"`
-	Ports     PortRange    `yaml:"ports" doc:"as media.ports, which holds when it is not set"`
+	Ports     PortRange    `yaml:"ports" doc:"as media.ports, which holds when it is not set; networks with the same media address have the same ports or none in common"`
 }
 
 // TLS lists the certificates that listeners name.
@@ -144,14 +144,14 @@ func Default() *Config {
 			Ports:       PortRange{Min: 10000, Max: 31999},
 			Timeout:     time.Minute,
 			Quarantine:  3 * time.Second,
-			LearnWindow: 3 * time.Second,
-			MaxSessions: 5000,
+			LearnWindow: 10 * time.Second,
+			MaxSessions: 20000,
 			Fastpath:    "auto",
 		},
 		Database:     Database{URL: "sqlite://data/b2bua.db"},
 		HTTP:         HTTP{Listen: "127.0.0.1:8080", TokenFile: "data/admin.token"},
 		CDR:          CDR{Journal: "data/journal"},
-		Limits:       Limits{InDialogQueue: 4096, NewQueue: 256, ResolverQueue: 1024, JournalQueue: 65536},
+		Limits:       Limits{InDialogQueue: 4096, NewQueue: 256, ResolverQueue: 1024, JournalQueue: 32768},
 		DrainTimeout: 30 * time.Minute,
 		Log:          Log{Level: "info", Format: "text"},
 	}

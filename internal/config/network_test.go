@@ -130,3 +130,11 @@ func TestLogger(t *testing.T) {
 		t.Errorf("log = %s", got)
 	}
 }
+
+// A host with one address may have several networks on it.
+func TestNetworksMayShareMedia(t *testing.T) {
+	yaml := "networks: {outside: {listen: ['udp://127.0.0.1:5070'], media: {addresses: [127.0.0.1]}}}"
+	if _, err := load("x", []byte(yaml), nil); err != nil {
+		t.Error(err)
+	}
+}

@@ -113,9 +113,9 @@ func (v *validator) media() {
 		v.duration("media.timeout", m.Timeout, time.Second, 24*time.Hour)
 	}
 	v.duration("media.quarantine", m.Quarantine, 0, 10*time.Minute)
-	v.duration("media.learn_window", m.LearnWindow, 0, 5*time.Minute)
+	v.duration("media.learn_window", m.LearnWindow, 100*time.Millisecond, time.Hour)
 	v.number("media.max_sessions", m.MaxSessions, 1, 1_000_000)
-	v.number("media.workers", m.Workers, 0, 1024)
+	v.number("media.workers", m.Workers, 0, 256)
 	v.oneOf("media.fastpath", m.Fastpath, "auto", "off", "require")
 	if m.Fastpath == "require" {
 		v.fault("media.fastpath", m.Fastpath, "is not available in this build; use auto or off")

@@ -160,7 +160,8 @@ func (v *validator) distinctListeners(all []bound) {
 	}
 }
 
-// distinctPorts refuses media ports that a listener or another network has.
+// distinctPorts refuses media ports that a listener has, and ranges of two
+// networks that overlap on one address; sharing the same range is fine.
 func (v *validator) distinctPorts(list []Network, all []bound) {
 	for i, n := range list {
 		keys := keysOf(n.Name)
@@ -171,7 +172,7 @@ func (v *validator) distinctPorts(list []Network, all []bound) {
 			}
 		}
 		for _, o := range list[:i] {
-			if n.Media.Ports.overlaps(o.Media.Ports) && slices.ContainsFunc(n.Media.Addresses, func(a netip.Addr) bool { return concrete(a) && slices.Contains(o.Media.Addresses, a) }) {
+			if n.Media.Ports != o.Media.Ports && n.Media.Ports.overlaps(o.Media.Ports) && slices.ContainsFunc(n.Media.Addresses, func(a netip.Addr) bool { return concrete(a) && slices.Contains(o.Media.Addresses, a) }) {
 				v.fault(keys.ports, n.Media.Ports.String(), "must not overlap %s of %s, which has the same address", o.Media.Ports, keysOf(o.Name).ports)
 			}
 		}
