@@ -58,13 +58,10 @@ func (s *Session) Clone() *Session {
 func (s *Session) Media() []*Media { return s.media }
 
 // Attribute returns the value of the first session-level a= line of that name
-// (case matters, RFC 8866 §5.13); ok tells a flag attribute from none.
+// (case matters, RFC 8866 §5); ok tells a flag attribute from none.
 func (s *Session) Attribute(name string) (value string, ok bool) {
 	return attribute(s.lines, name)
 }
-
-// Attributes returns the values of all session-level a= lines of that name.
-func (s *Session) Attributes(name string) []string { return attributes(s.lines, name) }
 
 // SessionName returns the value of the s= line, "" when there is none.
 func (s *Session) SessionName() string {
