@@ -262,6 +262,18 @@ func (d *faultDisk) create(path string) (file, error) {
 	return &faultFile{file: f, d: d, path: path}, nil
 }
 
+func (d *faultDisk) rename(from, to string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.osDisk.rename(from, to)
+}
+
+func (d *faultDisk) remove(path string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.osDisk.remove(path)
+}
+
 func (d *faultDisk) syncDir(dir string) error {
 	d.set(func(d *faultDisk) {
 		if d.named == nil {
@@ -288,8 +300,12 @@ func (f *faultFile) Write(b []byte) (int, error) {
 		n, _ := f.file.Write(b[:len(b)/2]) // a full disk takes a part
 		return n, err
 	}
-	n, err := f.file.Write(b)
-	f.d.set(func(*faultDisk) { f.size += int64(n) })
+	var n int
+	var err error
+	f.d.set(func(*faultDisk) {
+		n, err = f.file.Write(b)
+		f.size += int64(n)
+	})
 	return n, err
 }
 

@@ -28,6 +28,7 @@ func (j *Journal) write() {
 				j.settle()
 			}
 			j.payOwed()
+			j.retire()
 			return
 		}
 		j.settle()
