@@ -54,3 +54,61 @@ func BenchmarkParseINVITE(b *testing.B) {
 		}
 	}
 }
+
+// carrierOK is the answer of the far end to an INVITE of ours.
+var carrierOK = crlf(`
+SIP/2.0 200 OK
+Via: SIP/2.0/UDP 198.51.100.7:5060;branch=z9hG4bK1000a7c2e9f0b4d8a6c3e1f5;rport=5060;received=198.51.100.7
+From: <sip:+15551230001@198.51.100.7>;tag=1000a7d4e9f0b4d8a6c3e1f5
+To: <sip:+33123456789@203.0.113.80>;tag=gK0a8f3c21
+Call-ID: 1000a7e6e9f0b4d8a6c3e1f5
+CSeq: 1 INVITE
+Contact: <sip:+33123456789@203.0.113.80:5060>
+Allow: INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE, PRACK
+Supported: timer
+Session-Expires: 1800;refresher=uas
+Content-Type: application/sdp
+Content-Length: 157
+
+v=0
+o=- 1 1 IN IP4 203.0.113.81
+s=-
+c=IN IP4 203.0.113.81
+t=0 0
+m=audio 24000 RTP/AVP 8 101
+a=rtpmap:101 telephone-event/8000
+a=ptime:20
+a=sendrecv
+`)
+
+func BenchmarkParseOK(b *testing.B) {
+	b.ReportAllocs()
+	b.SetBytes(int64(len(carrierOK)))
+	for b.Loop() {
+		if _, err := sipmsg.Parse(carrierOK); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkAppendINVITE(b *testing.B) {
+	m := mustParse(b, carrierINVITE)
+	buf := make([]byte, 0, 4096)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := m.Append(buf); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkResponse(b *testing.B) {
+	m := mustParse(b, carrierINVITE)
+	buf := make([]byte, 0, 4096)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := sipmsg.NewResponse(m, 180, "", "1000a7d4e9f0b4d8a6c3e1f5").Append(buf); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

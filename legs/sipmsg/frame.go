@@ -58,10 +58,17 @@ func newFramer() *framer {
 // looking, is left to [salvage]: it may be good all the same, and if it is not it
 // has to be answered. The result is good until the next call.
 func (f *framer) frame(datagram []byte, maxLines int) frame {
+	if out, ok := f.sipgo(datagram, maxLines); ok {
+		return out
+	}
+	return salvage(datagram, maxLines)
+}
+
+func (f *framer) sipgo(datagram []byte, maxLines int) (out frame, ok bool) {
 	datagram = skipEmptyLines(datagram)
 	end := bytes.Index(datagram, []byte("\r\n\r\n"))
 	if end < 0 {
-		return salvage(datagram, maxLines)
+		return frame{}, false
 	}
 	head := datagram[:end+4]
 	lines := bytes.Count(head, []byte{'\n'})
@@ -70,23 +77,23 @@ func (f *framer) frame(datagram []byte, maxLines int) frame {
 		isBlank(head[start+1]) || // a fold of the start line would become a header
 		bytes.Count(head, []byte{'\r'}) != lines || // a lone line feed in a value
 		bytes.IndexByte(head, 0) >= 0 {
-		return salvage(datagram, maxLines)
+		return frame{}, false
 	}
 	f.known = f.known[:0]
 	msg, _, err := f.parser.ParseHeaders(head, false)
 	if err != nil {
-		return salvage(datagram, maxLines)
+		return frame{}, false
 	}
-	out := frame{start: string(head[:start-1]), lines: f.known, body: datagram[end+4:]}
+	out = frame{start: string(head[:start-1]), lines: f.known, body: datagram[end+4:]}
 	if headers := msg.(interface{ Headers() []sip.Header }).Headers(); len(headers) > len(f.known) {
 		out.lines = f.merge(headers)
 	}
 	for i := range out.lines {
 		if l := &out.lines[i]; l.field == other && !isToken(l.name) {
-			return salvage(datagram, maxLines)
+			return frame{}, false
 		}
 	}
-	return out
+	return out, true
 }
 
 // merge puts the headers that are not in the table between those that are.
