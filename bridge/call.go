@@ -1,12 +1,14 @@
 package bridge
 
 import (
+	"net/netip"
 	"time"
 
 	"b2bua/cdr"
 	"b2bua/legs"
 	"b2bua/legs/shard"
 	"b2bua/legs/sipmsg"
+	"b2bua/legs/transport"
 	"b2bua/policy"
 )
 
@@ -24,6 +26,7 @@ type call struct {
 	in    *legs.Inbound
 	inv   *legs.Invite // until the caller is answered
 	trunk *policy.Trunk
+	ours  netip.Addr // our address towards the caller
 	media media
 
 	attempts []*attempt
@@ -40,11 +43,12 @@ type attempt struct {
 	no     int
 	target *policy.Target
 	leg    *legs.Outbound // nil until it is dialled
+	ours   netip.Addr     // our address towards it
 	media  side
 }
 
 func newCall(b *Bridge, c *legs.Core, in *legs.Inbound, inv *legs.Invite) *call {
-	k := &call{b: b, in: in, inv: inv, began: c.Now(), seed: c.NewSeed()}
+	k := &call{b: b, in: in, inv: inv, began: c.Now(), seed: c.NewSeed(), ours: address(inv.Listener)}
 	k.rec = newRecord(b.cfg.NodeID, b.wall(), inv)
 	return k
 }
@@ -259,6 +263,14 @@ func (a *attempt) Owner() any { return a.call }
 
 // Wake is the ring timeout of the attempt.
 func (a *attempt) Wake(c *legs.Core) { a.call.apply(c, event{in: RingTimeout, attempt: a.no}) }
+
+// address is what a listener calls itself, when that is an IP address.
+func address(l transport.Listener) netip.Addr {
+	if ap, err := netip.ParseAddrPort(l.Advertise); err == nil {
+		return ap.Addr()
+	}
+	return l.Addr.Addr()
+}
 
 func header(list []sipmsg.Header, name string) string {
 	for _, h := range list {

@@ -63,11 +63,12 @@ func (k *call) invite(c *legs.Core, a *attempt, uri sipmsg.URI, addrs []netip.Ad
 		k.b.log.Warn("no listener reaches the gateway", "call_id", k.rec.CallID, "network", a.target.Network, "gateway", a.target.Gateway)
 		return event{in: Failed, attempt: a.no, status: 503, why: ByTransport}, false
 	}
+	a.ours = address(c.Listener(listener))
 	body, why, ok := k.media.offerTo(k, a, dest.Addr())
 	if !ok {
 		return event{in: Failed, attempt: a.no, status: statusOf(why), why: why}, false
 	}
-	call := k.request(a.target, uri, c.Advertised(listener))
+	call := k.request(a.target, uri, c.Listener(listener).Advertise)
 	call.Body = legs.Body{Type: "application/sdp", Data: body}
 	sent := &a.rec().Sent
 	sent.RequestURI, sent.Destination = call.RequestURI, dest.String()

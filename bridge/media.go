@@ -69,7 +69,7 @@ func (m *media) offerTo(k *call, a *attempt, dest netip.Addr) (body []byte, why 
 	out := m.offer.Clone()
 	a.media.bypass = k.trunk.Media == policy.MediaBypass && a.target.Media == policy.MediaBypass
 	if a.media.bypass {
-		out.Anonymise(sdp.Origin{ID: number(&k.seed), Version: 1})
+		out.Anonymise(sdp.Origin{ID: number(&k.seed), Version: 1, Address: a.ours})
 		a.media.offer = out
 		return out.Bytes(), 0, true
 	}
@@ -160,9 +160,6 @@ func (b *Bridge) point(l *sdp.Media, st *rtprelay.Stream, network string, mux bo
 	}
 	rtp, rtcp := st.LocalRTP(), st.LocalRTCP()
 	addr := b.public(network, rtp.Addr())
-	if mux {
-		rtcp = rtp
-	}
 	l.SetAddress(netip.AddrPortFrom(addr, rtp.Port()), netip.AddrPortFrom(addr, rtcp.Port()), mux)
 }
 
@@ -171,7 +168,7 @@ func (b *Bridge) point(l *sdp.Media, st *rtprelay.Stream, network string, mux bo
 func remote(l *sdp.Media, other sdp.Direction, signalling netip.Addr, mux bool) rtprelay.Remote {
 	r := rtprelay.Remote{
 		RTP: l.RTPAddress(), RTCP: l.RTCP(), Mux: mux,
-		Send: l.Direction().Receives() && other.Sends(), Recv: l.Direction().Sends() && other.Receives(),
+		Send: l.Flow().Receives() && other.Sends(), Recv: l.Flow().Sends() && other.Receives(),
 		Learn: true, Prefixes: []netip.Prefix{netip.PrefixFrom(signalling, signalling.BitLen())},
 		PayloadTypes: l.PayloadSet(),
 	}
@@ -263,7 +260,7 @@ func fits(offer, answer *sdp.Session) bool {
 func (m *media) present(k *call, a *attempt, answer *sdp.Session) *sdp.Session {
 	out := answer.Clone()
 	if a.media.bypass {
-		m.origin.Address = netip.Addr{}
+		m.origin.Address = k.ours
 		out.Anonymise(m.origin)
 		return out
 	}
@@ -297,9 +294,9 @@ func (m *media) connect(k *call, a *attempt, answer *sdp.Session) {
 			continue
 		}
 		mux := l.Mux() && a.media.offer.Media()[i].Mux()
-		st.SetRemote(remote(l, offers[i].Direction(), a.leg.Target().Addr(), mux))
+		st.SetRemote(remote(l, offers[i].Flow(), a.leg.Target().Addr(), mux))
 		source := m.source(k)
-		m.lines[i].caller.SetRemote(remote(offers[i], l.Direction(), source, offers[i].Mux()))
+		m.lines[i].caller.SetRemote(remote(offers[i], l.Flow(), source, offers[i].Mux()))
 		m.lines[i].session.Join(m.lines[i].caller, st)
 	}
 }

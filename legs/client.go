@@ -3,7 +3,6 @@ package legs
 import (
 	"net/netip"
 
-	"b2bua/legs/shard"
 	"b2bua/legs/sipmsg"
 	"b2bua/legs/transport"
 	"b2bua/legs/txn"
@@ -16,7 +15,7 @@ type clientTx struct {
 	leg   leg
 	msg   *sipmsg.Message // an INVITE, for the ACK of 300-699; nil once final
 	quiet bool
-	timer *shard.Timer[input]
+	alarm alarm
 }
 
 // response takes a response to its transaction. What matches none is stray.
@@ -152,7 +151,7 @@ func (c *Core) applyClient(tx *clientTx, res txn.Result) {
 	if res.Do.Has(txn.Done) {
 		c.clients.RemoveClient(tx.Key())
 	}
-	tx.timer = c.rearm(tx.timer, res.Wake, (*clientTimer)(tx))
+	c.set(&tx.alarm, res.Wake, (*clientTimer)(tx))
 	switch {
 	case res.Do.Has(txn.Cancel):
 		if l, ok := tx.leg.(*Outbound); ok {
@@ -169,6 +168,7 @@ type clientTimer clientTx
 
 func (t *clientTimer) enter(c *Core) {
 	tx := (*clientTx)(t)
+	tx.alarm = alarm{}
 	c.owner = tx.leg.Owner()
 	c.applyClient(tx, tx.Fire(c.now))
 }

@@ -48,7 +48,7 @@ type leg interface {
 type runtime struct {
 	core  *Core
 	owner any
-	timer *shard.Timer[input]
+	alarm alarm
 	tags  []string // keys in core.legs
 
 	flow   transport.Flow // where the INVITE came from or went to

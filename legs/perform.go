@@ -2,6 +2,7 @@ package legs
 
 import (
 	"net/netip"
+	"time"
 
 	"b2bua/legs/sipmsg"
 	"b2bua/legs/transport"
@@ -13,6 +14,7 @@ type Inbound struct {
 	InboundState
 	runtime
 	tx       *serverTx      // of the INVITE; nil after the final response
+	accepted *serverTx      // the same after a 2xx, until its ACK
 	answerTo transport.Flow // where that went
 }
 
@@ -107,8 +109,8 @@ func (c *Core) Select(network string, dest netip.AddrPort) (listener int, ok boo
 	return c.stack.transport.Select(network, "udp", dest)
 }
 
-// Advertised is the host[:port] that a listener's Via and Contact name.
-func (c *Core) Advertised(listener int) string { return c.stack.listeners[listener].Advertise }
+// Listener returns what Select named.
+func (c *Core) Listener(i int) transport.Listener { return c.stack.listeners[i] }
 
 func (l *Inbound) request(c *Core, m *sipmsg.Message) {
 	l.step(c, func(out *script) { l.receive(out, m) })
@@ -121,7 +123,7 @@ func (l *Outbound) request(c *Core, m *sipmsg.Message) {
 // step runs one move of the machine and does what it says.
 func (l *Inbound) step(c *Core, move func(*script)) {
 	l.perform(c, l, c.collect(move))
-	l.timer = c.rearm(l.timer, l.InboundState.Answer.wake(), (*inboundTimer)(l))
+	c.set(&l.alarm, l.InboundState.Answer.wake(), (*inboundTimer)(l))
 }
 
 func (l *Outbound) step(c *Core, move func(*script)) {
@@ -183,6 +185,7 @@ func (c *Core) respond(l *Inbound, m *sipmsg.Message) {
 	}
 	if m.Status < 300 && raw != nil {
 		l.answered(raw, c.now, c.stack.timers())
+		l.accepted = l.tx
 	}
 	l.answerTo, l.tx = l.tx.flow, nil
 }
@@ -206,10 +209,7 @@ func (r *runtime) forget(c *Core) {
 		delete(c.legs, tag)
 	}
 	r.tags = nil
-	if r.timer != nil {
-		r.timer.Stop()
-		r.timer = nil
-	}
+	c.set(&r.alarm, time.Time{}, nil)
 	c.stack.metrics.ended.Inc()
 }
 
@@ -217,6 +217,7 @@ type inboundTimer Inbound
 
 func (t *inboundTimer) enter(c *Core) {
 	l := (*Inbound)(t)
+	l.alarm = alarm{}
 	c.owner = l.owner
 	l.step(c, func(out *script) { l.fire(out, c.now, c.stack.timers()) })
 }

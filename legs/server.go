@@ -3,7 +3,6 @@ package legs
 import (
 	"time"
 
-	"b2bua/legs/shard"
 	"b2bua/legs/sipmsg"
 	"b2bua/legs/transport"
 	"b2bua/legs/txn"
@@ -20,7 +19,7 @@ type serverTx struct {
 	req   *sipmsg.Message // until the final response
 	flow  transport.Flow  // with the peer that responses go to (RFC 3261 §18.2.2)
 	leg   *Inbound        // of an INVITE
-	timer *shard.Timer[input]
+	alarm alarm
 }
 
 // A packet is a request or response on its way to its shard.
@@ -80,6 +79,10 @@ func (c *Core) ack(p *packet) {
 	}
 	c.owner = leg.Owner()
 	leg.request(c, m)
+	if in, ok := leg.(*Inbound); ok && in.accepted != nil && in.Request == nil {
+		c.applyServer(in.accepted, in.accepted.Receive("ACK", c.now)) // lets go of the 2xx
+		in.accepted = nil
+	}
 }
 
 // cancel ends the INVITE it names, if that is still pending (RFC 3261 §9.2).
@@ -129,7 +132,7 @@ func (c *Core) plausible(r *runtime, from transport.Flow) bool {
 // initial takes a request outside any dialog.
 func (c *Core) initial(p *packet) {
 	m := p.msg
-	if _, merged := c.servers.Merged(txn.MergeKeyOf(m)); merged || c.loops(m) {
+	if c.merged(m) || c.loops(m) {
 		c.stack.metrics.refused.WithLabelValues("loop").Inc()
 		c.answer(c.newServer(p), sipmsg.NewResponse(m, 482, "", c.ownTag())) // RFC 3261 §8.2.2.2
 		return
@@ -143,6 +146,14 @@ func (c *Core) initial(p *packet) {
 		return
 	}
 	c.invite(p)
+}
+
+// merged reports whether a request is a copy, by another way, of one that is
+// being served (RFC 3261 §8.2.2.2). One that was refused may come again: a
+// proxy that hunts serially does so.
+func (c *Core) merged(m *sipmsg.Message) bool {
+	tx, ok := c.servers.Merged(txn.MergeKeyOf(m))
+	return ok && (tx.State == txn.Trying || tx.State == txn.Proceeding || tx.State == txn.Accepted)
 }
 
 // loops reports whether an INVITE is our own, back unchanged (RFC 3261
@@ -226,24 +237,34 @@ func (c *Core) applyServer(tx *serverTx, res txn.Result) {
 	if res.Do.Has(txn.Done) {
 		c.servers.RemoveServer(tx.key)
 	}
-	tx.timer = c.rearm(tx.timer, res.Wake, (*serverTimer)(tx))
+	c.set(&tx.alarm, res.Wake, (*serverTimer)(tx))
 }
 
-// rearm moves a timer to at; zero stops it.
-func (c *Core) rearm(old *shard.Timer[input], at time.Time, in input) *shard.Timer[input] {
-	if old != nil {
-		old.Stop()
+// An alarm is the one timer of a transaction or leg.
+type alarm struct {
+	timer *Timer
+	at    time.Time
+}
+
+// set moves an alarm to at; zero stops it.
+func (c *Core) set(a *alarm, at time.Time, in input) {
+	if at.Equal(a.at) {
+		return
 	}
-	if at.IsZero() {
-		return nil
+	if a.timer != nil {
+		a.timer.Stop()
 	}
-	return c.shard.Wheel.Schedule(at, in)
+	*a = alarm{at: at}
+	if !at.IsZero() {
+		a.timer = c.shard.Wheel.Schedule(at, in)
+	}
 }
 
 type serverTimer serverTx
 
 func (t *serverTimer) enter(c *Core) {
 	tx := (*serverTx)(t)
+	tx.alarm = alarm{}
 	if tx.leg != nil {
 		c.owner = tx.leg.owner
 	}

@@ -131,7 +131,7 @@ func (s *server) startMedia(context.Context) (err error) {
 	}
 	s.relay, err = rtprelay.New(rtprelay.Config{
 		Networks: networks, Workers: m.Workers, Quarantine: offWhenZero(m.Quarantine),
-		LearnWindow: offWhenZero(m.LearnWindow), MaxSessions: m.MaxSessions,
+		LearnWindow: m.LearnWindow, MaxSessions: m.MaxSessions,
 		Events: func(batch []rtprelay.Event) { s.bridge.MediaEvents(batch) },
 		Logger: s.log, Metrics: rtprelay.NewMetrics(s.reg),
 	})
@@ -155,7 +155,7 @@ func offWhenZero(d time.Duration) time.Duration {
 }
 
 func (s *server) startSIP(context.Context) (err error) {
-	s.resolver = resolve.New(resolve.Config{Queue: s.cfg.Limits.ResolverQueue, Logger: s.log, Metrics: resolve.NewMetrics(s.reg)})
+	s.resolver = resolve.New(resolve.Config{Network: s.families(), Queue: s.cfg.Limits.ResolverQueue, Logger: s.log, Metrics: resolve.NewMetrics(s.reg)})
 	s.later(func() error { s.resolver.Close(); return nil })
 	var listeners []transport.ListenerConfig
 	reject := make(map[string]bool)
@@ -182,6 +182,26 @@ func (s *server) startSIP(context.Context) (err error) {
 	s.bridge.Bind(s.stack)
 	s.later(s.stack.Stop)
 	return nil
+}
+
+// families says which addresses of a name are of use: those that a listener
+// can reach.
+func (s *server) families() string {
+	v4, v6 := false, false
+	for _, n := range s.cfg.NetworkList() {
+		for _, url := range n.Listen {
+			if l, err := config.ParseListen(url); err == nil {
+				v4, v6 = v4 || l.Addr.Addr().Is4(), v6 || l.Addr.Addr().Is6()
+			}
+		}
+	}
+	switch {
+	case v4 && !v6:
+		return "ip4"
+	case v6 && !v4:
+		return "ip6"
+	}
+	return "ip"
 }
 
 func (s *server) startHTTP(ctx context.Context) error {
