@@ -1,6 +1,7 @@
 package sipmsg
 
 import (
+	"bytes"
 	"errors"
 	"strconv"
 )
@@ -22,7 +23,7 @@ func (m *Message) Bytes() ([]byte, error) {
 // has a field of its own. Mandatory headers that are not set are left out: only a
 // refused request has none to repeat.
 func (m *Message) Append(dst []byte) ([]byte, error) {
-	w := writer{b: dst, start: len(dst)}
+	w := writer{b: dst}
 	if m.IsRequest() {
 		w.requestLine(m)
 	} else {
@@ -57,17 +58,19 @@ func (m *Message) Append(dst []byte) ([]byte, error) {
 	w.value("Content-Type", m.ContentType)
 	w.name("Content-Length")
 	w.b = strconv.AppendInt(w.b, int64(len(m.Body)), 10)
-	w.b = append(w.b, "\r\n\r\n"...)
-	if w.unsafe {
+	w.end()
+	w.end()
+	if !w.safe(len(dst)) {
 		return dst, ErrUnsafe
 	}
 	return append(w.b, m.Body...), nil
 }
 
-// writer is the one place where a line is ended, and so the one that checks it.
+// writer is the one place where lines are ended, and so the one that can tell
+// whether a value has ended any.
 type writer struct {
 	b      []byte
-	start  int // of the line being written
+	lines  int
 	unsafe bool
 }
 
@@ -75,15 +78,16 @@ func (w *writer) name(name string) {
 	w.b = append(append(w.b, name...), ": "...)
 }
 
-// end checks the line for what must not be in it, and ends it.
 func (w *writer) end() {
-	for _, c := range w.b[w.start:] {
-		if c == '\r' || c == '\n' || c == 0 {
-			w.unsafe = true
-		}
-	}
 	w.b = append(w.b, "\r\n"...)
-	w.start = len(w.b)
+	w.lines++
+}
+
+// safe reports whether the lines written since start are those that were meant.
+func (w *writer) safe(start int) bool {
+	head := w.b[start:]
+	return !w.unsafe && bytes.Count(head, []byte{'\r'}) == w.lines &&
+		bytes.Count(head, []byte{'\n'}) == w.lines && bytes.IndexByte(head, 0) < 0
 }
 
 func (w *writer) value(name, value string) {

@@ -41,7 +41,7 @@ func TestParseURI(t *testing.T) {
 		equal(t, in+" again", again.String(), u.String())
 	}
 	for _, in := range []string{
-		"", "*", "bob", "sip:", ":x", "1a:x", "s p:x", "tel:", "sip:bob@", "sip:a@b@c", "sip::pw@h", `sip:"a"@h`,
+		"", "*", "bob", "sip:", ":x", "1a:x", "s p:x", "tel:", "sip:bob@", "sip:a@b@c", "sip::pw@h", "sip:@h;a=@", `sip:"a"@h`,
 		"sip:a@h:", "sip:a@h:x", "sip:a@h:65536", "sip:a@h:-1", "sip:a@h:5060:1", "sip:2001:db8::1",
 		"sip:[::1", "sip:[::1]x", "sip:[1.2.3.4]", "sip:[fe80::1%25eth0]", "sip:[]", "sip:h h", "sip:h\t", "sip:h<", "sip:h>",
 		"sip:a@h\r\nX: y", "sip:a\x00@h", "sip:h;=x", "sip:h;a=\"", "sip:h;a=b\"c\"", "sip:a@/h", "sip:a@h/x",

@@ -314,7 +314,7 @@ func (p *parser) essentials() {
 		p.refuse(400, "No Via")
 		p.unanswerable = true
 	}
-	if !p.seen[cseq] {
+	if m.cseqRaw == "" {
 		p.refuse(400, "No CSeq")
 		p.unanswerable = true
 	}

@@ -62,6 +62,7 @@ func TestRefusals(t *testing.T) {
 		{"blank in Call-ID", options("Call-ID: a b"), 400, "Malformed Call-ID", true},
 		{"CSeq of another method", options("CSeq: 1 INVITE"), 400, "CSeq of Another Method", true},
 		{"CSeq without method", options("CSeq: 1"), 400, "Malformed CSeq", true},
+		{"empty CSeq", options("CSeq:"), 400, "Malformed CSeq", false},
 		{"CSeq out of range", options("CSeq: 2147483648 OPTIONS"), 400, "Malformed CSeq", true},
 		{"signed CSeq", options("CSeq: +1 OPTIONS"), 400, "Malformed CSeq", true},
 		{"Max-Forwards out of range", options("Max-Forwards: 256"), 400, "Malformed Max-Forwards", true},

@@ -61,7 +61,7 @@ func (u *URI) parse(s string) error {
 		user, rest = rest[:at], rest[at+1:]
 		u.User, u.Password, _ = strings.Cut(user, ":")
 		// An empty user is not legal, but is how some gateways withhold a number.
-		if u.User == "" && user != "" || strings.IndexByte(user, '"') >= 0 {
+		if u.User == "" && (user != "" || strings.IndexByte(rest, '@') >= 0) || strings.IndexByte(user, '"') >= 0 {
 			return errUser
 		}
 	}
