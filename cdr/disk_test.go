@@ -146,6 +146,11 @@ func TestFailedSyncIsWrittenAgain(t *testing.T) {
 		if !strings.Contains(log.String(), filepath.Base(first)) {
 			t.Error("the segment is not named in the log")
 		}
+		sink = memorySink{}
+		flushAll(t, j, &sink) // past the segment that failed
+		if len(sink.rows) != 2 {
+			t.Errorf("saved %v, want calls 2 and 4", sink.ids())
+		}
 		if err := errors.Join(after.Close(), j.Close()); err != nil {
 			t.Error(err)
 		}
@@ -213,6 +218,124 @@ func TestPowerCut(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// slowSync makes the next fsync of a file wait until it is let go and then
+// return err.
+func slowSync(d *faultDisk, path string, err error) (begun, letGo chan struct{}) {
+	begun, letGo = make(chan struct{}), make(chan struct{})
+	d.set(func(d *faultDisk) {
+		d.sync = func(p string) error {
+			if p == path {
+				d.sync = nil
+				d.mu.Unlock()
+				close(begun)
+				<-letGo
+				d.mu.Lock()
+				return err
+			}
+			return nil
+		}
+	})
+	return begun, letGo
+}
+
+// An entry written while an fsync runs is not known to be on disk when it
+// returns.
+func TestWriteDuringSync(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		dir, d := t.TempDir(), &faultDisk{}
+		j := openJournal(t, JournalConfig{Dir: dir, disk: d})
+		mustAppend(t, j, Ended, endedRecord(1))
+		onDisk(t, j)
+		path := segmentFiles(t, dir)[0]
+		begun, letGo := slowSync(d, path, nil)
+		mustAppend(t, j, Ended, endedRecord(2))
+		<-begun
+		mustAppend(t, j, Ended, endedRecord(3))
+		reached := make(chan cursor, 1)
+		j.await(reached)
+		synctest.Wait()
+		d.set(func(d *faultDisk) { d.sync = fails(syscall.EIO) })
+		close(letGo)
+		synctest.Wait()
+		select {
+		case <-reached:
+			t.Error("the entry counts as synced without a sync")
+		default:
+		}
+		d.set(func(d *faultDisk) { d.sync = nil })
+		if err := j.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// A segment's sync fails when the call whose answer was in it has ended
+// already: writing the answer again must not bring the call back.
+func TestFailedSyncOfEndedCall(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		dir, d := t.TempDir(), &faultDisk{}
+		j := openJournal(t, JournalConfig{Dir: dir, disk: d, SegmentSize: 2_000, HeartbeatEvery: time.Hour})
+		begun, letGo := slowSync(d, segmentPath(dir, 1), syscall.EIO)
+		mustAppend(t, j, Answered, answeredRecord(1))
+		<-begun
+		mustAppend(t, j, Answered, answeredRecord(2)) // fills the first segment
+		mustAppend(t, j, Ended, endedRecord(1))
+		close(letGo)
+		onDisk(t, j)
+		after, err := Open(JournalConfig{Dir: d.powerCut(t, dir)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var sink memorySink
+		flushAll(t, after, &sink)
+		if got := after.Recovered().Orphans; got != 1 || *sink.rows[endedRecord(1).CallID].EndReason != EndCompleted {
+			t.Errorf("%d live calls, want 1; saved %v", got, sink.rows)
+		}
+		if err := errors.Join(after.Close(), j.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// A segment stays until what took the place of its entries is synced: the
+// power may fail between.
+func TestSegmentStaysUntilSuccessorIsSynced(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		dir, d := t.TempDir(), &faultDisk{}
+		j := openJournal(t, JournalConfig{Dir: dir, disk: d, SegmentSize: 2_000, HeartbeatEvery: time.Hour})
+		f := NewFlusher(j, &memorySink{}, FlusherConfig{})
+		f.Start()
+		mustAppend(t, j, Started, startedRecord(1))
+		mustAppend(t, j, Ended, endedRecord(2)) // fills the first segment
+		mustAppend(t, j, Ended, endedRecord(3))
+		if err := f.Flush(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		begun, letGo := slowSync(d, segmentPath(dir, 2), nil)
+		mustAppend(t, j, Answered, answeredRecord(1))
+		<-begun
+		f.Stop()
+		after, err := Open(JournalConfig{Dir: d.powerCut(t, dir)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := after.Recovered().Orphans; got != 1 {
+			t.Errorf("%d live calls after the power cut, want 1", got)
+		}
+		close(letGo)
+		synctest.Wait()
+		if len(segmentFiles(t, dir)) != 1 {
+			t.Error("the first segment is still there though its successor is synced")
+		}
+		if err := errors.Join(after.Close(), j.Close()); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 // A segment whose file cannot be made is an error to the caller, and over
