@@ -63,6 +63,42 @@ func TestManyProducers(t *testing.T) {
 	}
 }
 
+// The moment between the runner's last look and its going idle loses nothing:
+// what came in between keeps it running.
+func TestNoLostWakeUp(t *testing.T) {
+	handled := 0
+	s := newSet(Config[int]{Handle: func(*Shard[int], int, time.Time) { handled++ }})
+	sh := s.Shard(1)
+	if !sh.claim() || s.step(sh) {
+		t.Fatal("not idle")
+	}
+	if ok, claimed := s.push(1, New, 0); !ok || claimed {
+		t.Fatal("a running shard is claimed again")
+	}
+	if s.rest(sh) {
+		t.Fatal("goes idle with an event in its queue")
+	}
+	s.run(sh, quantum)
+	if handled != 1 || !sh.claim() {
+		t.Errorf("handled %d", handled)
+	}
+}
+
+// The clock leaves a shard alone that somebody runs.
+func TestKickOfRunningShard(t *testing.T) {
+	handled := 0
+	s := newSet(Config[int]{Handle: func(*Shard[int], int, time.Time) { handled++ }})
+	sh := s.Shard(1)
+	sh.claim()
+	s.push(1, New, 0)
+	if s.kick(t0.Add(time.Hour), quantum); handled != 0 {
+		t.Error("run twice at a time")
+	}
+	if s.run(sh, quantum); handled != 1 {
+		t.Errorf("handled %d", handled)
+	}
+}
+
 // What is in a dialog goes before what is new, also when it comes later.
 func TestInDialogFirst(t *testing.T) {
 	var got []string

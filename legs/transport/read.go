@@ -93,12 +93,8 @@ func (r *reader) failed(err error) {
 		r.logged = now
 		r.set.cfg.Logger.Warn("cannot read from socket", "listen", r.set.listeners[r.listener].URL, "error", err)
 	}
-	if r.failures++; r.failures <= freeErrors {
-		return
-	}
-	select {
-	case <-r.set.closing:
-	case <-time.After(errorPause):
+	if r.failures++; r.failures > freeErrors {
+		time.Sleep(errorPause)
 	}
 }
 

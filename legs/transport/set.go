@@ -18,7 +18,6 @@ type Set struct {
 	writers   sync.Pool
 
 	closeOnce sync.Once
-	closing   chan struct{}
 	closeErr  error
 	wg        sync.WaitGroup // readers
 }
@@ -37,7 +36,7 @@ func Listen(cfg Config) (*Set, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	s := &Set{cfg: cfg, closing: make(chan struct{})}
+	s := &Set{cfg: cfg}
 	s.writers.New = func() any { return newWriter(cfg.Batch) }
 	for _, lc := range cfg.Listeners {
 		if err := s.open(lc); err != nil {
@@ -146,7 +145,6 @@ func (s *Set) Select(network, transport string, dst netip.AddrPort) (listener in
 // net.ErrClosed.
 func (s *Set) Close() error {
 	s.closeOnce.Do(func() {
-		close(s.closing)
 		var errs []error
 		for _, g := range s.groups {
 			for _, sock := range g.sockets {
