@@ -7,6 +7,9 @@ import "fmt"
 // goes on looking, to tell what else there was; without one it stops at the
 // first that wins, and allocates the plan's targets and nothing else.
 
+// none is the index of no route.
+const none int32 = -1
+
 // A decision is the work of one query.
 type decision struct {
 	inbound *compiledTrunk

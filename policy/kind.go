@@ -14,7 +14,7 @@ type kind[T any] struct {
 	list   func(*Set) *[]T
 	head   func(*T) head
 	clone  func(T) T
-	users  func(set *Set, name string) []string // objects that refer to it, as texts
+	users  func(set *Set, name string) []string           // objects that refer to it, as texts
 	rename func(set *Set, from, to string, now time.Time) // carries references along
 }
 

@@ -2,7 +2,6 @@ package policy
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -10,32 +9,35 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// ParseJSON reads a whole policy document. Absent lists are empty. The error
-// is a [*FaultError] when the document is JSON but not a policy. It does not
-// compile the set.
+// ParseJSON reads a whole policy document. Absent lists are empty; null is no
+// document. The error is a [*FaultError] when the document is JSON but not a
+// policy. It does not compile the set.
 func ParseJSON(data []byte) (Set, error) {
 	var set Set
-	if err := json.Unmarshal(data, &set); err != nil {
-		return Set{}, err
+	e, err := parseJSON(data)
+	if err == nil {
+		err = decode(&e, &set)
 	}
-	return set, nil
+	return set, err
 }
 
 // ParseYAML is [ParseJSON] for YAML: one document, unquoted digits are text
 // where text is wanted.
 func ParseYAML(data []byte) (Set, error) {
 	var set Set
+	var root yaml.Node
 	dec := yaml.NewDecoder(bytes.NewReader(data))
-	if err := dec.Decode(&set); err != nil {
-		if errors.Is(err, io.EOF) {
-			err = errors.New("the document is empty")
-		}
-		return Set{}, fmt.Errorf("YAML: %w", err)
+	switch err := dec.Decode(&root); {
+	case errors.Is(err, io.EOF):
+		return set, errors.New("YAML: the document is empty")
+	case err != nil:
+		return set, fmt.Errorf("YAML: %w", err)
 	}
 	if err := dec.Decode(&yaml.Node{}); !errors.Is(err, io.EOF) {
-		return Set{}, errors.New("YAML: something follows the document")
+		return set, errors.New("YAML: something follows the document")
 	}
-	return set, nil
+	err := decodeYAML(&root, &set)
+	return set, err
 }
 
 // FormatYAML writes a whole policy document that [ParseYAML] reads back.

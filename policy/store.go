@@ -12,6 +12,7 @@ type Store interface {
 	// EditPolicy runs edit on the whole set inside one transaction that
 	// serialises all writers (it updates the one policy_revision row first),
 	// saves the difference by id and returns the set with its new revision.
+	// Edit sees the revision before the change and need not touch it.
 	// An error of edit rolls everything back and is returned wrapped or as
 	// it is. Edit may run more than once when the database asks for a retry.
 	EditPolicy(ctx context.Context, edit func(*Set) error) (Set, error)

@@ -6,13 +6,10 @@ import (
 	"strings"
 )
 
-// none is the index of nothing.
-const none int32 = -1
-
 // A trie maps prefixes to indexes and finds every prefix of a string, shortest
 // first. It is built once from a sorted list and never changes: nodes lie in
 // one slice, the children of a node side by side in the order of their first
-// byte, labels share the bytes of the keys.
+// byte, labels share the bytes of the keys. The zero trie is empty.
 type trie struct {
 	root  trieNode // the empty prefix; no label
 	nodes []trieNode
@@ -20,7 +17,7 @@ type trie struct {
 
 type trieNode struct {
 	label string // what is consumed on the way here; never empty below the root
-	value int32  // none when no key ends here
+	value int32  // index + 1 of the key that ends here; 0 when none does
 	first int32  // first child in nodes
 	count int32  // number of children, at most 256
 }
@@ -37,9 +34,9 @@ func newTrie(keys []string) trie {
 // grow returns the node for keys, which are the keys base, base+1, … and have
 // their first depth bytes in common.
 func (t *trie) grow(label string, keys []string, base, depth int) trieNode {
-	n := trieNode{label: label, value: none}
+	n := trieNode{label: label}
 	if len(keys) > 0 && len(keys[0]) == depth {
-		n.value = int32(base)
+		n.value = int32(base) + 1
 		keys, base = keys[1:], base+1
 	}
 	for at := 0; at < len(keys); at = familyEnd(keys, at, depth) {
@@ -75,8 +72,8 @@ func commonPrefix(a, b string) int {
 func (t *trie) match(s string, values []int32) []int32 {
 	n := &t.root
 	for {
-		if n.value != none {
-			values = append(values, n.value)
+		if n.value != 0 {
+			values = append(values, n.value-1)
 		}
 		if n = t.child(n, s); n == nil {
 			return values
