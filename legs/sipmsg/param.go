@@ -94,13 +94,18 @@ func parseParams(s string) (Params, error) {
 		return nil, errParam
 	}
 	params := make(Params, 0, min(strings.Count(s, ";"), maxParams))
+	quoted := strings.IndexByte(s, '"') >= 0
 	for s != "" {
-		s = trimLeft(s[1:])
-		end, err := paramEnd(s)
-		if err != nil {
-			return nil, err
+		s = s[1:]
+		end := strings.IndexByte(s, ';')
+		if quoted {
+			if end = paramEnd(s); end < 0 {
+				return nil, errQuote
+			}
+		} else if end < 0 {
+			end = len(s)
 		}
-		text := trimRight(s[:end])
+		text := trim(s[:end])
 		s = s[end:]
 		if text == "" {
 			continue
@@ -108,8 +113,10 @@ func parseParams(s string) (Params, error) {
 		if len(params) == maxParams {
 			return nil, errMany
 		}
-		name, value, _ := strings.Cut(text, "=")
-		name, value = trimRight(name), trimLeft(value)
+		name, value := text, ""
+		if i := strings.IndexByte(text, '='); i >= 0 {
+			name, value = trimRight(text[:i]), trimLeft(text[i+1:])
+		}
 		if name == "" || !all(name, paramChar) || !isParamValue(value) {
 			return nil, errParam
 		}
@@ -121,21 +128,22 @@ func parseParams(s string) (Params, error) {
 	return params, nil
 }
 
-// paramEnd returns the index of the next semicolon outside quotes, or len(s).
-func paramEnd(s string) (int, error) {
+// paramEnd returns the index of the next semicolon outside quotes, len(s) when
+// there is none, and -1 when a quote is never closed.
+func paramEnd(s string) int {
 	for i := 0; i < len(s); i++ {
 		switch s[i] {
 		case ';':
-			return i, nil
+			return i
 		case '"':
 			n := quotedLen(s[i:])
 			if n == 0 {
-				return 0, errQuote
+				return -1
 			}
 			i += n - 1
 		}
 	}
-	return len(s), nil
+	return len(s)
 }
 
 // isParamValue accepts nothing, a quoted string and nothing after it, or a run of

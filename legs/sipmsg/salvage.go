@@ -59,8 +59,14 @@ func skipEmptyLines(b []byte) []byte {
 }
 
 func nextLine(s string) (line, rest string) {
-	if i := strings.Index(s, "\r\n"); i >= 0 {
-		return s[:i], s[i+2:]
+	for i := 0; i < len(s); i++ {
+		n := strings.IndexByte(s[i:], '\n')
+		if n < 0 {
+			break
+		}
+		if i += n; i > 0 && s[i-1] == '\r' {
+			return s[:i-1], s[i+1:]
+		}
 	}
 	return s, ""
 }
@@ -100,8 +106,8 @@ func (l *line) flaw() string {
 	if !isToken(l.name) {
 		return flawLine
 	}
-	for i := 0; i < len(l.value); i++ {
-		if c := l.value[i]; c == 0 || c == '\n' || c == '\r' {
+	for _, c := range [...]byte{0, '\n', '\r'} {
+		if strings.IndexByte(l.value, c) >= 0 {
 			return flawControl
 		}
 	}

@@ -60,6 +60,9 @@ func quotedLen(s string) int {
 // quoted strings and angle brackets separate nothing. A quote or bracket that is
 // never closed takes the rest.
 func cutElement(s string) (element, rest string) {
+	if strings.IndexByte(s, ',') < 0 {
+		return trim(s), ""
+	}
 	bracket := false
 	for i := 0; i < len(s); i++ {
 		switch s[i] {
