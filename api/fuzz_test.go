@@ -8,15 +8,15 @@ import (
 
 // answered fails when what came back is neither a success nor a problem that
 // says what is wrong with the request.
-func answered(t *testing.T, f *fixture, method, path, body string, headers ...string) bool {
-	t.Helper()
+func (f *fixture) answered(method, path, body string, headers ...string) bool {
+	f.t.Helper()
 	w := f.do(method, path, body, headers...)
 	if w.Code >= 200 && w.Code < 300 {
 		return true
 	}
 	var p Problem
 	if err := json.Unmarshal(w.Body.Bytes(), &p); err != nil || p.Status != w.Code || w.Code >= 500 || p.Detail == "" {
-		t.Fatalf("%s %s: status %d: %s", method, path, w.Code, w.Body)
+		f.t.Fatalf("%s %s: status %d: %s", method, path, w.Code, w.Body)
 	}
 	return false
 }
@@ -33,7 +33,7 @@ func FuzzExplain(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body string) {
 		local := *fix
 		local.t = t
-		answered(t, &local, "POST", "/v1/policy/explain", body)
+		local.answered("POST", "/v1/policy/explain", body)
 	})
 }
 
@@ -48,7 +48,7 @@ func FuzzTrunk(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, body string) {
 		fix := newFixture(t)
-		if !answered(t, fix, "POST", "/v1/trunks", body) {
+		if !fix.answered("POST", "/v1/trunks", body) {
 			return
 		}
 		for _, accept := range []string{mediaJSON, mediaYAML} {
@@ -75,6 +75,6 @@ func FuzzPolicyDocument(f *testing.F) {
 		if yaml {
 			mediaType = mediaYAML
 		}
-		answered(t, &local, "PUT", "/v1/policy?dry_run=true", document, "Content-Type", mediaType)
+		local.answered("PUT", "/v1/policy?dry_run=true", document, "Content-Type", mediaType)
 	})
 }
