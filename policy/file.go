@@ -17,15 +17,15 @@ const maxFileSize = 1 << 30
 // A snapshotFile is what lies on disk: the set from which the snapshot is
 // compiled again, with its revision.
 type snapshotFile struct {
-	Format int `json:"format"`
-	Policy Set `json:"policy"`
+	Format int  `json:"format"`
+	Policy *Set `json:"policy"`
 }
 
 // SaveFile writes the set to path, mode 0600, so that a node can route before
 // it has reached its database. A crash leaves the old file or the new one,
 // never a part: the bytes are on disk before the name is.
 func SaveFile(path string, set Set) (err error) {
-	data, err := json.Marshal(snapshotFile{Format: fileFormat, Policy: set})
+	data, err := json.Marshal(snapshotFile{Format: fileFormat, Policy: &set})
 	if err != nil {
 		return fmt.Errorf("policy file %s: %w", path, err)
 	}
@@ -90,5 +90,8 @@ func LoadFile(path string) (Set, error) {
 	if file.Format != fileFormat {
 		return Set{}, fmt.Errorf("policy file %s: has format %d, this build reads %d", path, file.Format, fileFormat)
 	}
-	return file.Policy, nil
+	if file.Policy == nil {
+		return Set{}, fmt.Errorf("policy file %s: holds no policy", path)
+	}
+	return *file.Policy, nil
 }
