@@ -8,77 +8,80 @@ import (
 	"b2bua/legs/sipmsg"
 )
 
-// TestRefusals: status and phrase of what is refused, and whether there is an
-// answer. Every answer must be one that can be sent.
+// refusals: status and phrase of what is refused, and whether there is an answer.
+var refusals = []struct {
+	name     string
+	datagram []byte
+	status   int
+	reason   string
+	answer   bool
+}{
+	{"nothing", nil, 400, "Malformed Request Line", false},
+	{"keep-alive", []byte("\r\n\r\n"), 400, "Malformed Request Line", false},
+	{"noise", []byte("\x00\x01\x02\r\n\r\n"), 400, "Malformed Request Line", false},
+	{"HTTP", options("=GET / HTTP/1.1"), 400, "Malformed Request Line", true},
+	{"another version", options("=OPTIONS sip:b@h SIP/3.0"), 505, "Version Not Supported", true},
+	{"no version", options("=OPTIONS sip:b@h"), 400, "Malformed Request Line", true},
+	{"two blanks", options("=OPTIONS  sip:b@h SIP/2.0"), 400, "Malformed Request Line", true},
+	{"blank at the end", options("=OPTIONS sip:b@h SIP/2.0 "), 400, "Malformed Request Line", true},
+	{"folded request line", options("=OPTIONS sip:b@h\r\n SIP/2.0"), 400, "Malformed Request Line", true},
+	{"fold after the request line", options("=OPTIONS sip:b@h SIP/2.0\r\n X: y"), 400, "Malformed Header Line", true},
+	{"line feed in the request line", options("=OPTIONS sip:b\n@h SIP/2.0"), 400, "Malformed Request-URI", true},
+	{"blank in the URI", options("=OPTIONS sip:b@h; lr SIP/2.0"), 400, "Malformed Request Line", true},
+	{"brackets around the URI", options("=OPTIONS <sip:b@h> SIP/2.0"), 400, "Malformed Request-URI", true},
+	{"NUL in the URI", options("=OPTIONS sip:\x00@h SIP/2.0"), 400, "Malformed Request-URI", true},
+	{"header in the URI", options("=OPTIONS sip:b@h?Route=x SIP/2.0"), 400, "Header in Request-URI", true},
+	{"wildcard URI", options("=OPTIONS * SIP/2.0"), 400, "Malformed Request-URI", true},
+	{"unknown scheme", options("=OPTIONS soap.beep://192.0.2.103:3002 SIP/2.0"), 416, "Unsupported URI Scheme", true},
+	{"no empty line", options()[:len(options())-2], 400, "No Empty Line After Header", true},
+	{"line without colon", options("X-A: 1", "Nonsense"), 400, "Malformed Header Line", true},
+	{"name that is no token", options("X A: 1"), 400, "Malformed Header Line", true},
+	{"empty name", options(": 1"), 400, "Malformed Header Line", true},
+	{"line feed in a value", options("X-A: 1\nVia: SIP/2.0/UDP evil"), 400, "Control Character in Header", true},
+	{"carriage return in a value", options("X-A: 1\rX"), 400, "Control Character in Header", true},
+	{"NUL in a value", options("X-A: \x00"), 400, "Control Character in Header", true},
+	{"NUL in what is repeated", options("To: \"\x00\" <sip:b@h>"), 400, "Control Character in Header", false},
+	{"line feed in what is repeated", options("To: <sip:b@h>\nX: y"), 400, "Control Character in Header", false},
+	{"no Via", options("-Via"), 400, "No Via", false},
+	{"bad Via", options("Via: SIP/2.0 192.0.2.1"), 400, "Malformed Via", false},
+	{"bad second Via", options("Via: SIP/2.0/UDP 192.0.2.1, what"), 400, "Malformed Via", true},
+	{"empty second Via", options("Via: SIP/2.0/UDP 192.0.2.1,,SIP/2.0/UDP b"), 400, "Malformed Via", true},
+	{"Via of another version", options("Via: SIP/7.0/UDP 192.0.2.1"), 400, "Via of Another Version", true},
+	{"empty branch", options("Via: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK"), 400, "Malformed Branch", true},
+	{"two branches", options("Via: SIP/2.0/UDP h;branch=a;Branch=b"), 400, "Malformed Branch", true},
+	{"no From", options("-From"), 400, "No From", true},
+	{"no To", options("-To"), 400, "No To", true},
+	{"no Call-ID", options("-Call-ID"), 400, "No Call-ID", true},
+	{"no CSeq", options("-CSeq"), 400, "No CSeq", false},
+	{"bad From", options("From: <sip:a@h"), 400, "Malformed From", true},
+	{"two tags", options("From: <sip:a@h>;tag=1;TAG=2"), 400, "Malformed From", true},
+	{"wildcard To", options("To: *"), 400, "Malformed To", true},
+	{"open quote", options(`To: "Bob <sip:b@h>`), 400, "Malformed To", true},
+	{"empty Call-ID", options("Call-ID:"), 400, "Malformed Call-ID", true},
+	{"blank in Call-ID", options("Call-ID: a b"), 400, "Malformed Call-ID", true},
+	{"CSeq of another method", options("CSeq: 1 INVITE"), 400, "CSeq of Another Method", true},
+	{"CSeq without method", options("CSeq: 1"), 400, "Malformed CSeq", true},
+	{"empty CSeq", options("CSeq:"), 400, "Malformed CSeq", false},
+	{"CSeq out of range", options("CSeq: 2147483648 OPTIONS"), 400, "Malformed CSeq", true},
+	{"signed CSeq", options("CSeq: +1 OPTIONS"), 400, "Malformed CSeq", true},
+	{"Max-Forwards out of range", options("Max-Forwards: 256"), 400, "Malformed Max-Forwards", true},
+	{"Max-Forwards in words", options("Max-Forwards: many"), 400, "Malformed Max-Forwards", true},
+	{"Contact without URI", options(`Contact: "" <>`), 400, "Malformed Contact", true},
+	{"bare URI with headers", options("Contact: sip:a@h?Route=x"), 400, "Malformed Contact", true},
+	{"bad Route", options("Route: <sip:p;lr>, x"), 400, "Malformed Route", true},
+	{"wildcard Route", options("Route: *"), 400, "Malformed Route", true},
+	{"bad Record-Route", options("Record-Route: <sip:p;lr> x"), 400, "Malformed Record-Route", true},
+	{"negative length", options("Content-Length: -1"), 400, "Malformed Content-Length", true},
+	{"two lengths in a line", options("Content-Length: 0, 0"), 400, "Malformed Content-Length", true},
+	{"huge length", options("Content-Length: 99999999999999999999"), 400, "Malformed Content-Length", true},
+	{"short body", options("Content-Length: 1"), 400, "Body Shorter Than Content-Length", true},
+	{"ACK", []byte(strings.ReplaceAll(string(options("Max-Forwards: x")), "OPTIONS", "ACK")), 400, "Malformed Max-Forwards", false},
+	{"response", options("=SIP/2.0 200 OK", "Route: x"), 400, "Malformed Route", false},
+}
+
+// TestRefusals: every answer must be one that can be sent, and repeat the request.
 func TestRefusals(t *testing.T) {
-	for _, c := range []struct {
-		name     string
-		datagram []byte
-		status   int
-		reason   string
-		answer   bool
-	}{
-		{"nothing", nil, 400, "Malformed Request Line", false},
-		{"keep-alive", []byte("\r\n\r\n"), 400, "Malformed Request Line", false},
-		{"noise", []byte("\x00\x01\x02\r\n\r\n"), 400, "Malformed Request Line", false},
-		{"HTTP", options("=GET / HTTP/1.1"), 400, "Malformed Request Line", true},
-		{"another version", options("=OPTIONS sip:b@h SIP/3.0"), 505, "Version Not Supported", true},
-		{"no version", options("=OPTIONS sip:b@h"), 400, "Malformed Request Line", true},
-		{"two blanks", options("=OPTIONS  sip:b@h SIP/2.0"), 400, "Malformed Request Line", true},
-		{"blank at the end", options("=OPTIONS sip:b@h SIP/2.0 "), 400, "Malformed Request Line", true},
-		{"folded request line", options("=OPTIONS sip:b@h\r\n SIP/2.0"), 400, "Malformed Request Line", true},
-		{"line feed in the request line", options("=OPTIONS sip:b\n@h SIP/2.0"), 400, "Malformed Request-URI", true},
-		{"blank in the URI", options("=OPTIONS sip:b@h; lr SIP/2.0"), 400, "Malformed Request Line", true},
-		{"brackets around the URI", options("=OPTIONS <sip:b@h> SIP/2.0"), 400, "Malformed Request-URI", true},
-		{"NUL in the URI", options("=OPTIONS sip:\x00@h SIP/2.0"), 400, "Malformed Request-URI", true},
-		{"header in the URI", options("=OPTIONS sip:b@h?Route=x SIP/2.0"), 400, "Header in Request-URI", true},
-		{"wildcard URI", options("=OPTIONS * SIP/2.0"), 400, "Malformed Request-URI", true},
-		{"unknown scheme", options("=OPTIONS soap.beep://192.0.2.103:3002 SIP/2.0"), 416, "Unsupported URI Scheme", true},
-		{"no empty line", options()[:len(options())-2], 400, "No Empty Line After Header", true},
-		{"line without colon", options("X-A: 1", "Nonsense"), 400, "Malformed Header Line", true},
-		{"name that is no token", options("X A: 1"), 400, "Malformed Header Line", true},
-		{"empty name", options(": 1"), 400, "Malformed Header Line", true},
-		{"line feed in a value", options("X-A: 1\nVia: SIP/2.0/UDP evil"), 400, "Control Character in Header", true},
-		{"carriage return in a value", options("X-A: 1\rX"), 400, "Control Character in Header", true},
-		{"NUL in a value", options("X-A: \x00"), 400, "Control Character in Header", true},
-		{"NUL in what is repeated", options("To: \"\x00\" <sip:b@h>"), 400, "Control Character in Header", false},
-		{"line feed in what is repeated", options("To: <sip:b@h>\nX: y"), 400, "Control Character in Header", false},
-		{"no Via", options("-Via"), 400, "No Via", false},
-		{"bad Via", options("Via: SIP/2.0 192.0.2.1"), 400, "Malformed Via", false},
-		{"bad second Via", options("Via: SIP/2.0/UDP 192.0.2.1, what"), 400, "Malformed Via", true},
-		{"empty second Via", options("Via: SIP/2.0/UDP 192.0.2.1,,SIP/2.0/UDP b"), 400, "Malformed Via", true},
-		{"Via of another version", options("Via: SIP/7.0/UDP 192.0.2.1"), 400, "Via of Another Version", true},
-		{"empty branch", options("Via: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK"), 400, "Malformed Branch", true},
-		{"two branches", options("Via: SIP/2.0/UDP h;branch=a;Branch=b"), 400, "Malformed Branch", true},
-		{"no From", options("-From"), 400, "No From", true},
-		{"no To", options("-To"), 400, "No To", true},
-		{"no Call-ID", options("-Call-ID"), 400, "No Call-ID", true},
-		{"no CSeq", options("-CSeq"), 400, "No CSeq", false},
-		{"bad From", options("From: <sip:a@h"), 400, "Malformed From", true},
-		{"two tags", options("From: <sip:a@h>;tag=1;TAG=2"), 400, "Malformed From", true},
-		{"wildcard To", options("To: *"), 400, "Malformed To", true},
-		{"open quote", options(`To: "Bob <sip:b@h>`), 400, "Malformed To", true},
-		{"empty Call-ID", options("Call-ID:"), 400, "Malformed Call-ID", true},
-		{"blank in Call-ID", options("Call-ID: a b"), 400, "Malformed Call-ID", true},
-		{"CSeq of another method", options("CSeq: 1 INVITE"), 400, "CSeq of Another Method", true},
-		{"CSeq without method", options("CSeq: 1"), 400, "Malformed CSeq", true},
-		{"empty CSeq", options("CSeq:"), 400, "Malformed CSeq", false},
-		{"CSeq out of range", options("CSeq: 2147483648 OPTIONS"), 400, "Malformed CSeq", true},
-		{"signed CSeq", options("CSeq: +1 OPTIONS"), 400, "Malformed CSeq", true},
-		{"Max-Forwards out of range", options("Max-Forwards: 256"), 400, "Malformed Max-Forwards", true},
-		{"Max-Forwards in words", options("Max-Forwards: many"), 400, "Malformed Max-Forwards", true},
-		{"Contact without URI", options(`Contact: "" <>`), 400, "Malformed Contact", true},
-		{"bare URI with headers", options("Contact: sip:a@h?Route=x"), 400, "Malformed Contact", true},
-		{"bad Route", options("Route: <sip:p;lr>, x"), 400, "Malformed Route", true},
-		{"wildcard Route", options("Route: *"), 400, "Malformed Route", true},
-		{"bad Record-Route", options("Record-Route: <sip:p;lr> x"), 400, "Malformed Record-Route", true},
-		{"negative length", options("Content-Length: -1"), 400, "Malformed Content-Length", true},
-		{"two lengths in a line", options("Content-Length: 0, 0"), 400, "Malformed Content-Length", true},
-		{"huge length", options("Content-Length: 99999999999999999999"), 400, "Malformed Content-Length", true},
-		{"short body", options("Content-Length: 1"), 400, "Body Shorter Than Content-Length", true},
-		{"ACK", []byte(strings.ReplaceAll(string(options("Max-Forwards: x")), "OPTIONS", "ACK")), 400, "Malformed Max-Forwards", false},
-		{"response", options("=SIP/2.0 200 OK", "Route: x"), 400, "Malformed Route", false},
-	} {
+	for _, c := range refusals {
 		t.Run(c.name, func(t *testing.T) {
 			e := refusal(t, c.datagram)
 			equal(t, "status", e.Status, c.status)

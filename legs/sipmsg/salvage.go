@@ -25,6 +25,9 @@ func salvage(datagram []byte, maxLines int) frame {
 	}
 	text := string(head)
 	f.start, text = nextLine(text)
+	if text != "" && isBlank(text[0]) && f.flaw == "" {
+		f.flaw = flawLine // a start line cannot be folded (§7.3.1)
+	}
 	f.lines = make([]line, 0, min(strings.Count(text, "\n"), maxLines))
 	for text != "" {
 		var raw string
