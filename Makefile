@@ -1,0 +1,48 @@
+# Everything a person or the CI does with this tree. `make help` lists it.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+FUZZTIME ?= 20s
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## build the static binary bin/b2bua
+	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/b2bua ./cmd/b2bua
+
+.PHONY: demo
+demo: build ## show a call: two telephones, the ladder, the audio, the record
+	./bin/b2bua demo $(DEMO)
+
+.PHONY: test
+test: need ## run every test with the race detector, SIPp and baresip included
+	go vet ./...
+	go test -race -timeout 20m ./...
+
+.PHONY: need
+need: ## install what the tests need beyond Go (root), or print the command
+	@scripts/need
+
+.PHONY: lint
+lint: ## run the linters (built from tools/go.mod)
+	go build -C tools -o ../bin/golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+	bin/golangci-lint run ./...
+
+.PHONY: fuzz
+fuzz: ## run each fuzz target for FUZZTIME (20s)
+	@scripts/fuzz $(FUZZTIME)
+
+.PHONY: bench
+bench: ## run the Go benchmarks once
+	go test -run '^$$' -bench . -benchmem ./...
+
+.PHONY: generate
+generate: ## write docs/states.md, docs/configuration.md and api/openapi.json anew
+	go run ./internal/statesdoc
+	go test ./internal/config ./api -run 'Reference|OpenAPI' -update
+
+.PHONY: clean
+clean: ## remove what was built
+	rm -rf bin
