@@ -6,7 +6,8 @@
 //
 // Inbound, in the order of the files:
 //
-//	frame.go     bytes → start line and unfolded header lines
+//	frame.go     bytes → start line and unfolded header lines, by sipgo's parser
+//	salvage.go   the same for what sipgo refuses, so that it can be answered
 //	name.go      compact and oddly spelled names → the canonical long ones
 //	parse.go     lines → Message, and what a refusal needs (RFC 3261 §7, §8.2, §18.3)
 //	via.go, address.go, uri.go, param.go   the values with a grammar of their own
