@@ -48,8 +48,7 @@ func (b *body) read(accepted ...string) (raw []byte, mediaType string, err error
 		}
 	}
 	raw, err = io.ReadAll(b.request.Body)
-	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) {
+	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return nil, "", newProblem(CodeTooLarge, "at most %d bytes are read", tooLarge.Limit)
 	}
 	if err != nil {
@@ -94,13 +93,11 @@ func decode(raw json.RawMessage, out any) error {
 
 // misread turns the error of a body that cannot be decoded into a problem.
 func misread(err error, where func(policy.Fault) string) error {
-	var faults *policy.FaultError
-	switch {
-	case err == nil:
+	if err == nil {
 		return nil
-	case errors.As(err, &faults):
-		return faultProblem(CodeInvalidRequest, faults.Faults, where)
-	default:
-		return newProblem(CodeMalformedBody, "%s", sentence(err))
 	}
+	if faults, ok := errors.AsType[*policy.FaultError](err); ok {
+		return faultProblem(CodeInvalidRequest, faults.Faults, where)
+	}
+	return newProblem(CodeMalformedBody, "%s", sentence(err))
 }

@@ -32,7 +32,7 @@ func TestListCDRs(t *testing.T) {
 		"&inbound_trunk=pbx&outbound_trunk=carrier&answered=false&cursor=back&limit=500", "")
 	want := cdr.Query{
 		From: time.Date(2026, 3, 1, 10, 0, 0, 0, time.UTC), To: time.Date(2026, 3, 2, 10, 0, 0, 5e8, time.UTC),
-		Caller: "1000", Called: "+33", InboundTrunk: "pbx", OutboundTrunk: "carrier", Answered: ptr(false), Cursor: "back", Limit: 500,
+		Caller: "1000", Called: "+33", InboundTrunk: "pbx", OutboundTrunk: "carrier", Answered: new(false), Cursor: "back", Limit: 500,
 	}
 	if diff := cmp.Diff(want, f.cdrs.asked); diff != "" {
 		t.Errorf("a full query (-want +got):\n%s", diff)
@@ -52,7 +52,7 @@ func TestExport(t *testing.T) {
 	if w.Code != http.StatusOK || w.Header().Get("Content-Type") != mediaCSV || w.Header().Get("Content-Disposition") != `attachment; filename="cdrs.csv"` {
 		t.Errorf("status %d, headers %v", w.Code, w.Header())
 	}
-	if diff := cmp.Diff(cdr.Query{Answered: ptr(true)}, f.cdrs.asked); diff != "" {
+	if diff := cmp.Diff(cdr.Query{Answered: new(true)}, f.cdrs.asked); diff != "" {
 		t.Errorf("query (-want +got):\n%s", diff)
 	}
 	rows, err := csv.NewReader(w.Body).ReadAll()

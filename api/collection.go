@@ -91,8 +91,7 @@ type handlers[T any] struct {
 
 func (h handlers[T]) list(ctx context.Context, in *listInput) (*output[page[T]], error) {
 	items, next, err := h.service.List(ctx, in.Cursor, in.Limit)
-	var faults *policy.FaultError
-	if errors.As(err, &faults) {
+	if faults, ok := errors.AsType[*policy.FaultError](err); ok {
 		return nil, faultProblem(CodeInvalidRequest, faults.Faults, func(f policy.Fault) string { return "query." + f.Field })
 	}
 	if err != nil {

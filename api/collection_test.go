@@ -2,6 +2,7 @@ package api
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -76,9 +77,7 @@ func TestObjectLife(t *testing.T) {
 			if diff := cmp.Diff(created, f.must(http.StatusOK, "GET", path+"/acme", "")); diff != "" {
 				t.Errorf("by name:\n%s", diff)
 			}
-			for name, value := range tt.patched {
-				want[name] = value
-			}
+			maps.Copy(want, tt.patched)
 			patched := f.must(http.StatusOK, "PATCH", path+"/acme", tt.patch, "Content-Type", mediaMergePatch)
 			if diff := cmp.Diff(want, patched); diff != "" {
 				t.Errorf("patched (-want +got):\n%s", diff)

@@ -11,10 +11,10 @@ import (
 
 // serviceProblem maps the errors that services document; nil for any other.
 func serviceProblem(err error) *Problem {
-	var faults *policy.FaultError
-	switch {
-	case errors.As(err, &faults):
+	if faults, ok := errors.AsType[*policy.FaultError](err); ok {
 		return faultProblem(CodeInvalidPolicy, faults.Faults, inPolicy)
+	}
+	switch {
 	case errors.Is(err, policy.ErrNotFound), errors.Is(err, cdr.ErrNotFound):
 		return newProblem(CodeNotFound, "%s", sentence(err))
 	case errors.Is(err, policy.ErrConflict):
@@ -37,8 +37,8 @@ func sentence(err error) string {
 // that kind and name, as the body has them. A fault of another object, which
 // the change would break, is located in the policy.
 func located(err error, kind, name string) error {
-	var faults *policy.FaultError
-	if !errors.As(err, &faults) {
+	faults, ok := errors.AsType[*policy.FaultError](err)
+	if !ok {
 		return err
 	}
 	return faultProblem(CodeInvalidPolicy, faults.Faults, func(f policy.Fault) string {

@@ -35,13 +35,13 @@ type fixture struct {
 	log     *lockedBuffer
 }
 
-func newFixture(t testing.TB, change ...func(*Config)) *fixture {
-	t.Helper()
-	f := &fixture{t: t, store: &policytest.Store{}, calls: &memoryCalls{}, cdrs: &memoryCDRs{}, log: &lockedBuffer{}}
+func newFixture(tb testing.TB, change ...func(*Config)) *fixture {
+	tb.Helper()
+	f := &fixture{t: tb, store: &policytest.Store{}, calls: &memoryCalls{}, cdrs: &memoryCDRs{}, log: &lockedBuffer{}}
 	logger := slog.New(slog.NewTextHandler(f.log, nil))
 	service := policy.NewService(f.store, policy.NewEngine(nil), "", logger, policy.WithClock(someNow))
-	if err := service.Refresh(t.Context()); err != nil {
-		t.Fatal(err)
+	if err := service.Refresh(tb.Context()); err != nil {
+		tb.Fatal(err)
 	}
 	reg := prometheus.NewRegistry()
 	cfg := Config{
@@ -181,8 +181,6 @@ func (b *lockedBuffer) String() string {
 
 func someNow() time.Time { return time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC) }
 
-func ptr[T any](v T) *T { return &v }
-
 // someRecords are three ended or live calls, newest last.
 func someRecords() []cdr.Record {
 	start := time.Date(2026, 3, 1, 10, 0, 0, 0, time.UTC)
@@ -190,12 +188,12 @@ func someRecords() []cdr.Record {
 	for i := range records {
 		records[i] = cdr.Record{
 			CallID: "0195500a-0000-7000-8000-00000000000" + string(rune('1'+i)), NodeID: "1", Caller: "1000", Called: "2000",
-			InboundTrunk: ptr("pbx"), StartedAt: start.Add(time.Duration(i) * time.Minute),
+			InboundTrunk: new("pbx"), StartedAt: start.Add(time.Duration(i) * time.Minute),
 			Received:     cdr.Received{Source: "127.0.0.1:5061", Transport: "udp"},
 			RelatedCalls: []cdr.RelatedCall{}, Attempts: []cdr.Attempt{},
 		}
 	}
-	records[1].OutboundTrunk, records[1].AnsweredAt = ptr("carrier"), ptr(start.Add(90*time.Second))
+	records[1].OutboundTrunk, records[1].AnsweredAt = new("carrier"), new(start.Add(90*time.Second))
 	records[2].Caller = "1001"
 	return records
 }

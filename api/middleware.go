@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"runtime/debug"
@@ -28,6 +29,7 @@ func (a *api) secure(next http.Handler) http.Handler {
 // the others at debug. Neither the query nor a header is logged.
 func (a *api) observe(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx := r.Context()
 		a.cfg.Own.active.Inc()
 		began := time.Now()
 		wrapped := middleware.NewWrapResponseWriter(w, r.ProtoMajor)
@@ -37,7 +39,7 @@ func (a *api) observe(next http.Handler) http.Handler {
 			if status == 0 {
 				status = http.StatusOK
 			}
-			route := chi.RouteContext(r.Context()).RoutePattern()
+			route := chi.RouteContext(ctx).RoutePattern()
 			a.cfg.Own.active.Dec()
 			a.cfg.Own.observe(route, r.Method, status, took)
 			if status == http.StatusRequestEntityTooLarge {
@@ -47,7 +49,7 @@ func (a *api) observe(next http.Handler) http.Handler {
 			if r.Method == http.MethodGet || r.Method == http.MethodHead {
 				level = slog.LevelDebug
 			}
-			a.cfg.Logger.Log(r.Context(), level, "api: request", "method", r.Method, "path", r.URL.Path,
+			a.cfg.Logger.Log(ctx, level, "api: request", "method", r.Method, "path", r.URL.Path,
 				"status", status, "remote", r.RemoteAddr, "took", took)
 		}()
 		next.ServeHTTP(wrapped, r)
@@ -64,7 +66,7 @@ func (a *api) fence(next http.Handler) http.Handler {
 			if v == nil {
 				return
 			}
-			if v == http.ErrAbortHandler {
+			if err, ok := v.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 				panic(v)
 			}
 			a.cfg.Own.panics.Inc()

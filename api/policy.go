@@ -104,8 +104,7 @@ func (a *api) replacePolicy(ctx context.Context, in *replacePolicyInput) (*repla
 		return nil, misread(err, inDocument)
 	}
 	diff, stored, err := a.cfg.Policy.Replace(ctx, set, in.DryRun)
-	var faults *policy.FaultError
-	if errors.As(err, &faults) {
+	if faults, ok := errors.AsType[*policy.FaultError](err); ok {
 		return nil, faultProblem(CodeInvalidPolicy, faults.Faults, places(set))
 	}
 	if err != nil {

@@ -86,7 +86,7 @@ func (Code) Schema(huma.Registry) *huma.Schema {
 }
 
 // A Problem is the body of every answer that is not a success (RFC 9457).
-type Problem struct {
+type Problem struct { //nolint:errname // the word of RFC 9457
 	Status   int          `json:"status" doc:"The HTTP status"`
 	Code     Code         `json:"code"`
 	Title    string       `json:"title" doc:"What the code means, always the same text"`
@@ -135,8 +135,7 @@ func writeProblem(w http.ResponseWriter, p *Problem) {
 // problem maps what a service returned to what the client is told. An error
 // that nobody foresaw is logged under an id and told by that id only.
 func (a *api) problem(ctx context.Context, err error) *Problem {
-	var p *Problem
-	if errors.As(err, &p) {
+	if p, ok := errors.AsType[*Problem](err); ok {
 		return p
 	}
 	if p := serviceProblem(err); p != nil {
@@ -145,7 +144,7 @@ func (a *api) problem(ctx context.Context, err error) *Problem {
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
 		return newProblem(CodeTimeout, "it was given up after %s", a.cfg.RequestTimeout)
 	}
-	p = newProblem(CodeInternal, "the cause is in the server's log")
+	p := newProblem(CodeInternal, "the cause is in the server's log")
 	p.Instance = "urn:uuid:" + uuid.NewString()
 	a.cfg.Logger.ErrorContext(ctx, "api: request failed", "instance", p.Instance, "error", err)
 	return p

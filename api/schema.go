@@ -169,7 +169,7 @@ func (s *schemas) written(was *huma.Schema) *huma.Schema {
 
 // derivePatch makes namePatch: nameInput with nothing required, no defaults,
 // and null everywhere. What lists consist of is given whole.
-func (s *schemas) derivePatch(name string) *huma.Schema {
+func (s *schemas) derivePatch(name string) {
 	from := s.component(name + "Input")
 	out := &huma.Schema{
 		Type: huma.TypeObject, AdditionalProperties: false, Properties: map[string]*huma.Schema{},
@@ -192,7 +192,7 @@ func (s *schemas) derivePatch(name string) *huma.Schema {
 		}
 		out.Properties[property] = &p
 	}
-	return s.add(name+"Patch", out)
+	s.add(name+"Patch", out)
 }
 
 // deriveEntry makes nameEntry for a policy document, where an object may bring

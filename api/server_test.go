@@ -32,11 +32,14 @@ func TestServerServesUntilStop(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if resp, err := http.DefaultClient.Do(req); err == nil {
+	if resp, err := client().Do(req); err == nil {
 		resp.Body.Close()
 		t.Error("it still answers")
 	}
 }
+
+// client leaves no connection behind.
+func client() *http.Client { return &http.Client{Transport: &http.Transport{DisableKeepAlives: true}} }
 
 func get(t *testing.T, s *Server) string {
 	t.Helper()
@@ -44,8 +47,7 @@ func get(t *testing.T, s *Server) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	resp, err := client.Do(req)
+	resp, err := client().Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,7 +93,7 @@ func TestServerStopCutsWhatDoesNotEnd(t *testing.T) {
 		req, err := http.NewRequestWithContext(context.Background(), http.MethodGet, "http://"+s.Addr().String(), nil)
 		if err == nil {
 			var resp *http.Response
-			if resp, err = http.DefaultClient.Do(req); err == nil {
+			if resp, err = client().Do(req); err == nil {
 				resp.Body.Close()
 			}
 		}
