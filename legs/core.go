@@ -94,6 +94,10 @@ func (c *Core) NewSeed() shard.Seed { return shard.NewSeed(c.stack.cfg.Node, c.s
 // never fails: what is posted belongs to a call that exists.
 func (c *Core) Post(fn func(*Core)) { c.stack.Post(c.shard.ID, fn) }
 
+// Blame says whose work the rest of this step is, so that the panic fence ends
+// the right call. What is posted begins without an owner.
+func (c *Core) Blame(owner any) { c.owner = owner }
+
 // A Timer is what Schedule set; Stop it on its shard.
 type Timer = shard.Timer[input]
 

@@ -3,6 +3,7 @@ package legs
 import (
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"b2bua/legs/shard"
@@ -152,7 +153,7 @@ func (s *InboundState) cancelled(out *script, m *sipmsg.Message) {
 	}
 	s.State = to
 	out.respond(s.response(487, "", nil, Body{}))
-	out.event(Event{Kind: Cancelled, Reason: m.Header("Reason")})
+	out.event(Event{Kind: Cancelled, Reason: reasonOf(m)})
 	s.over(out)
 }
 
@@ -199,13 +200,13 @@ func (s *InboundState) peerBye(out *script, m *sipmsg.Message) {
 	switch was {
 	case Early: // RFC 3261 §15.1.2: the pending INVITE gets 487
 		out.respond(s.response(487, "", nil, Body{}))
-		out.event(Event{Kind: Cancelled, Reason: m.Header("Reason")})
+		out.event(Event{Kind: Cancelled, Reason: reasonOf(m)})
 		s.over(out)
 	case Terminating: // crossed ours: that one's end is the leg's end
 	default:
 		s.Answer.stop()
 		if was != Closing {
-			out.event(Event{Kind: Bye, Reason: m.Header("Reason")})
+			out.event(Event{Kind: Bye, Reason: reasonOf(m)})
 		}
 		s.over(out)
 	}
@@ -271,6 +272,10 @@ func reasonHeader(reason string) []sipmsg.Header {
 	}
 	return []sipmsg.Header{{Name: "Reason", Value: reason}}
 }
+
+// reasonOf is everything a request says about why it ends something: a value for
+// each protocol (RFC 3326 §2).
+func reasonOf(m *sipmsg.Message) string { return strings.Join(m.HeaderValues("Reason"), ", ") }
 
 func retryAfter(seconds int) sipmsg.Header {
 	return sipmsg.Header{Name: "Retry-After", Value: strconv.Itoa(seconds)}

@@ -288,7 +288,7 @@ func (s *OutboundState) peerBye(out *script, m *sipmsg.Message) {
 		s.ack(out, Body{})
 	}
 	if was != Terminating {
-		out.event(Event{Kind: Bye, Reason: m.Header("Reason")})
+		out.event(Event{Kind: Bye, Reason: reasonOf(m)})
 		s.over(out)
 	}
 }

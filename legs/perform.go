@@ -32,8 +32,9 @@ func (l *Inbound) State() State { return l.InboundState.State }
 // State is where the leg's INVITE usage stands.
 func (l *Outbound) State() State { return l.OutboundState.State }
 
-// Own attaches the object whose events these are.
-func (l *Inbound) Own(owner any) { l.owner = owner }
+// Own attaches the object whose events these are, and whose work the rest of
+// this step is.
+func (l *Inbound) Own(owner any) { l.owner, l.core.owner = owner, owner }
 
 // Progress sends 101-199. newTag opens a further early dialog, for media that
 // contradict what an earlier one said.
