@@ -36,6 +36,9 @@ type poller interface {
 // socket is one of a poller's sockets. The worker owns it; whoever opened it
 // may close it as long as the worker does not know it.
 type socket interface {
+	// start is called once, when the worker knows the socket: before, its token
+	// means nothing.
+	start()
 	// recv takes one datagram. errAgain: there was none; errUnreachable: there is
 	// an ICMP error instead, now forgotten.
 	recv(b []byte) (n int, from netip.AddrPort, err error)

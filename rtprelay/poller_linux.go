@@ -152,6 +152,10 @@ type rawSocket struct {
 	connected bool
 }
 
+// start implements socket: a datagram that has come early is reported until it
+// is received.
+func (s *rawSocket) start() {}
+
 // recv implements socket. The source comes with every datagram, also when
 // connected: those that arrived before connect are anybody's.
 func (s *rawSocket) recv(b []byte) (n int, from netip.AddrPort, err error) {

@@ -54,9 +54,7 @@ func (p *portable) open(local netip.AddrPort, token uint64) (socket, error) {
 	if err != nil {
 		return nil, portableError(err)
 	}
-	s := &portableSocket{poller: p, conn: conn, token: token}
-	p.readers.Go(s.read)
-	return s, nil
+	return &portableSocket{poller: p, conn: conn, token: token}, nil
 }
 
 // portableError gives a failed open its meaning to this package.
@@ -74,7 +72,7 @@ func portableError(err error) error {
 }
 
 // wait implements poller. Datagrams of the last batch that nobody received are
-// dropped: their socket was not known.
+// dropped: their socket has been closed.
 func (p *portable) wait(tokens []uint64, timeout time.Duration) (n int, woken bool, err error) {
 	for _, s := range p.touched {
 		for s.next < len(s.pending) {
@@ -149,6 +147,9 @@ type portableSocket struct {
 	pending []datagram
 	next    int
 }
+
+// start implements socket.
+func (s *portableSocket) start() { s.poller.readers.Go(s.read) }
 
 // read hands datagrams to the worker until the socket is closed.
 func (s *portableSocket) read() {

@@ -38,6 +38,19 @@ type Relay struct {
 // New validates cfg, checks that the addresses are this machine's, and starts
 // the workers.
 func New(cfg Config) (*Relay, error) {
+	r, err := newRelay(cfg)
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range r.workers {
+		r.running.Go(w.run)
+	}
+	r.deliver.Go(r.deliverEvents)
+	return r, nil
+}
+
+// newRelay is New without starting anything.
+func newRelay(cfg Config) (*Relay, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
@@ -53,7 +66,7 @@ func New(cfg Config) (*Relay, error) {
 		}
 		r.pools[name] = pools
 	}
-	if err := r.startWorkers(); err != nil {
+	if err := r.makeWorkers(); err != nil {
 		return nil, err
 	}
 	r.checkLimits()
@@ -74,8 +87,8 @@ func (r *Relay) addPorts(address netip.Addr, n Network) *ports {
 	return p
 }
 
-// startWorkers makes all workers, then runs them.
-func (r *Relay) startWorkers() error {
+// makeWorkers makes all workers, or none.
+func (r *Relay) makeWorkers() error {
 	for range r.cfg.Workers {
 		w, err := newWorker(r)
 		if err == nil {
@@ -89,10 +102,6 @@ func (r *Relay) startWorkers() error {
 			return err
 		}
 	}
-	for _, w := range r.workers {
-		r.running.Go(w.run)
-	}
-	r.deliver.Go(r.deliverEvents)
 	return nil
 }
 

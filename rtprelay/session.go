@@ -163,7 +163,8 @@ func (s *Session) SetTimeout(d time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.closed {
-		s.worker.post(func(now time.Duration) { s.worker.deadlines.set(s, d, now) })
+		now := s.relay.now()
+		s.worker.post(func(time.Duration) { s.worker.deadlines.set(s, d, now) })
 	}
 }
 

@@ -293,6 +293,8 @@ func (w *worker) attach(st *Stream, rtp, rtcp socket) {
 	w.streams[slotOf(st.token)] = st
 	st.rtpSocket, st.rtcpSocket = rtp, rtcp
 	st.session.open = append(st.session.open, st)
+	rtp.start()
+	rtcp.start()
 }
 
 // detach closes a stream's sockets and gives its ports and slot back.
