@@ -33,12 +33,19 @@ func TestSnapshotIsOnItsOwn(t *testing.T) {
 		Routes: []policy.Route{route("r", "", "a")},
 	}
 	s := compile(t, set)
-	want := s.Set()
+	document := func() string {
+		data, err := json.Marshal(s.Set())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(data)
+	}
+	want := document()
 	set.Trunks[0].Name, set.Trunks[0].Gateways[0].URI, set.Trunks[0].HuntOn[0] = "b", "sip:x", "600"
 	set.Routes[0].Targets[0].Trunk = "b"
 	given := s.Set()
-	given.Trunks[0].Sources[0], given.Routes[0].Name = "x", "x"
-	if d := cmp.Diff(want, s.Set()); d != "" {
+	given.Trunks[0].Sources[0], given.Trunks[0].HuntOn[1], given.Routes[0].Name, given.Routes[0].Targets[0].Weight = "x", "x", "x", 9
+	if d := cmp.Diff(want, document()); d != "" {
 		t.Error(d)
 	}
 }
@@ -51,7 +58,7 @@ func TestCompileTellsEveryFault(t *testing.T) {
 	bad.HuntOn = []string{"399", "503", "503"}
 	bad.RingTimeout = policy.Duration(700 * time.Millisecond)
 	bad.Limits.MaxCalls = -1
-	bad.HeaderPolicy = policy.HeaderPolicy{Pass: []string{"X-A", "via", "a b"}, Remove: []string{"x-a"}}
+	bad.HeaderPolicy = policy.HeaderPolicy{Pass: []string{"X-A", "via", "a b", "x-A"}, Remove: []string{"x-a"}}
 	set := policy.Set{
 		Accounts: []policy.Account{{Name: "acme"}, {Name: "acme"}, {Name: "-x", AccountID: "7"}},
 		Trunks:   []policy.Trunk{bad, from(trunk("b"), "10.0.0.1")},
@@ -86,6 +93,7 @@ func TestCompileTellsEveryFault(t *testing.T) {
 		`trunk "bad one": limits.max_calls "-1": must be from 0 to 1000000`,
 		`trunk "bad one": header_policy.pass[1] "via": is written anew for each leg; no rule can change that`,
 		`trunk "bad one": header_policy.pass[2] "a b": must be a header name of at most 64 characters`,
+		`trunk "bad one": header_policy.pass[3] "x-A": is given twice`,
 		`trunk "bad one": header_policy.remove[0] "x-a": is passed and removed at once`,
 		`trunk "b": sources[0] "10.0.0.1": is declared by trunk "bad one" too`,
 		`trunk "b": network "in side": must be the name of a network`,

@@ -31,11 +31,6 @@ const (
 	objectElement
 )
 
-// String names the kind as a user knows it.
-func (k elementKind) String() string {
-	return [...]string{"null", "true or false", "a number", "text", "a list", "an object"}[k]
-}
-
 // An element is one value of a document.
 type element struct {
 	kind  elementKind

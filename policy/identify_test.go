@@ -3,6 +3,7 @@ package policy_test
 import (
 	"fmt"
 	"net/netip"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -130,14 +131,10 @@ func modelIdentify(trunks []policy.Trunk, network string, peer netip.AddrPort) s
 			continue
 		}
 		for _, g := range t.Gateways {
-			var host string
-			port := 5060
-			if n, _ := fmt.Sscanf(g.URI, "sip:%15s", &host); n != 1 {
-				panic(g.URI)
-			}
+			host := strings.TrimPrefix(g.URI, "sip:")
 			ap, err := netip.ParseAddrPort(host)
 			if err != nil {
-				ap = netip.AddrPortFrom(netip.MustParseAddr(host), uint16(port))
+				ap = netip.AddrPortFrom(netip.MustParseAddr(host), 5060)
 			}
 			if ap.Addr() == addr {
 				at[t.Name] = true

@@ -23,7 +23,7 @@ func TestNumber(t *testing.T) {
 		{"alice.smith", "alice.smith"},
 		{"Sales-2", "Sales-2"},
 		{"alice;x=1", "alice;x=1"},
-		{"33+44", "33+44"},
+		{"33+4-4", "33+4-4"},
 		{"%2331%23", "%2331%23"},
 		{"+", "+"},
 		{"-", "-"},

@@ -227,7 +227,7 @@ func TestOrderOfTargetsAndGateways(t *testing.T) {
 			route("listed", "1", "b", "a", "c"),
 			weigh(route("weighted", "2", "a", "b", "c"), 70, 20, 10),
 			route("gateways", "3", "mixed", "b"),
-			with(weigh(route("equal-a", "4", "a"), 3), func(*policy.Route) {}),
+			weigh(route("equal-a", "4", "a"), 3),
 			route("equal-b", "4", "b"),
 			with(route("equal-off", "4", "c"), func(r *policy.Route) { r.Enabled = false }),
 			with(route("equal-low", "4", "c"), func(r *policy.Route) { r.Priority = 200 }),

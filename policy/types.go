@@ -1,6 +1,13 @@
 // Package policy decides where a call goes. It compiles accounts, trunks and
 // routes into an immutable snapshot and answers, without I/O, who is calling
 // and which targets to try.
+//
+//	a document   document.go → decode.go → a [Set], with its defaults
+//	a set        check.go, trunkcheck.go → snapshot.go: [Compile], or every fault
+//	a call       identify.go: who calls; decide.go: which targets; trace.go: why
+//	a change     collection.go, service.go → [Store] → [Compile] → [Engine] → file.go
+//
+// All but the last line is pure.
 package policy
 
 import (
