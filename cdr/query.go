@@ -26,3 +26,12 @@ type Page struct {
 	Items      []Record
 	NextCursor string // empty on the last page
 }
+
+// A QueryError says which field of a [Query] makes no sense and what would.
+type QueryError struct {
+	Field   string // cursor or limit
+	Message string
+}
+
+// Error implements error.
+func (e *QueryError) Error() string { return "cdr: " + e.Field + " " + e.Message }

@@ -1,0 +1,42 @@
+package store
+
+import (
+	"database/sql"
+	"io/fs"
+	"time"
+
+	"github.com/pressly/goose/v3"
+)
+
+// A dialect is what differs between the databases. Statements are the same:
+// both know $1, ON CONFLICT, RETURNING and row comparison.
+type dialect struct {
+	name       string
+	goose      goose.Dialect
+	migrations fs.FS
+	snapshot   *sql.TxOptions      // of a transaction that sees one state
+	time       func(time.Time) any // a time as an argument
+	classify   func(error) class   // of an error from the driver
+	locker     goose.ProviderOption
+}
+
+// class is what an error of the database means to the caller.
+type class uint8
+
+const (
+	classOther       class = iota
+	classBadRecord         // the same statement can never succeed with these values
+	classDuplicate         // a unique name is taken
+	classUnavailable       // the database cannot be reached, is full, or shuts down
+)
+
+// timeOf is dialect.time for what may not have happened.
+func (d *dialect) timeOf(t *time.Time) any {
+	if t == nil {
+		return nil
+	}
+	return d.time(*t)
+}
+
+// micros cuts a time as both databases keep it: UTC, whole microseconds.
+func micros(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }

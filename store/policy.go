@@ -1,0 +1,59 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+
+	"b2bua/policy"
+)
+
+// LoadPolicy implements [policy.Store]. Objects are in the order of their
+// names.
+func (s *Store) LoadPolicy(ctx context.Context) (set policy.Set, err error) {
+	err = s.timed("load_policy", func() error {
+		return s.read(ctx, func(tx *sql.Tx) (err error) {
+			set, err = loadSet(ctx, tx)
+			return err
+		})
+	})
+	return set, err
+}
+
+// EditPolicy implements [policy.Store]. The returned set is what a LoadPolicy
+// would return: times cut to microseconds, ids given to what had none.
+func (s *Store) EditPolicy(ctx context.Context, edit func(*policy.Set) error) (set policy.Set, err error) {
+	err = s.timed("edit_policy", func() error {
+		return s.write(ctx, func(tx *sql.Tx) (err error) {
+			set, err = s.editIn(ctx, tx, edit)
+			return err
+		})
+	})
+	if err != nil {
+		return policy.Set{}, err
+	}
+	return set, nil
+}
+
+func (s *Store) editIn(ctx context.Context, tx *sql.Tx, edit func(*policy.Set) error) (policy.Set, error) {
+	// The row's lock is what serialises writers: it comes before anything is
+	// read.
+	if _, err := tx.ExecContext(ctx, "UPDATE policy_revision SET revision = revision + 1"); err != nil {
+		return policy.Set{}, err
+	}
+	before, err := loadSet(ctx, tx)
+	if err != nil {
+		return policy.Set{}, err
+	}
+	revision := before.Revision
+	before.Revision--
+	draft := copySet(before)
+	if err := edit(&draft); err != nil {
+		return policy.Set{}, &callerError{err}
+	}
+	draft.Revision = revision
+	after := normal(draft)
+	if err := s.saveDifference(ctx, tx, &before, &after); err != nil {
+		return policy.Set{}, err
+	}
+	return after, nil
+}
