@@ -50,8 +50,8 @@ func TestSnapshotIsOnItsOwn(t *testing.T) {
 	}
 }
 
-// Every fault of a set is told at once, in the order of the set.
-func TestCompileTellsEveryFault(t *testing.T) {
+// faultySet has something wrong in every field that can be wrong.
+func faultySet() policy.Set {
 	bad := policy.Trunk{Name: "bad one", Network: "in side", Account: "nobody", MTU: "9"}
 	bad.Sources = []string{"10.0.0.1/8", "x", "10.0.0.1", "10.0.0.1/32"}
 	bad.Gateways = []policy.Gateway{{URI: "sips:pbx", Priority: -1}, {URI: "sip:pbx", Weight: 1}, {URI: "sip:PBX", Weight: 65536}}
@@ -68,6 +68,11 @@ func TestCompileTellsEveryFault(t *testing.T) {
 		},
 	}
 	set.Trunks[1].Network = "in side" // the same source in the same network
+	return set
+}
+
+// Every fault of a set is told at once, in the order of the set.
+func TestCompileTellsEveryFault(t *testing.T) {
 	want := []string{
 		`account "acme": name "acme": is taken by another account`,
 		`account "-x": name "-x": must be 1 to 64 characters, letters, digits, dot, underscore and dash, the first a letter or digit`,
@@ -106,7 +111,7 @@ func TestCompileTellsEveryFault(t *testing.T) {
 		`route "s": targets[1].trunk "b": is targets[0] already`,
 		`route "s": targets[2].trunk "gone": no trunk has this name`,
 	}
-	snapshot, faults := policy.Compile(set)
+	snapshot, faults := policy.Compile(faultySet())
 	if snapshot != nil {
 		t.Error("there is a snapshot as well")
 	}
