@@ -22,6 +22,10 @@ type Config struct {
 	// secret may be in it.
 	Ready func() error
 
+	// Unavailable is what errors of the database wrap while it is down; they
+	// are answered with 503. Nil: they are faults of ours.
+	Unavailable error
+
 	// Metrics serves /metrics; nil serves an empty exposition. OpenMetrics
 	// serves it without the token.
 	Metrics     http.Handler

@@ -14,6 +14,11 @@ func serviceProblem(err error) *Problem {
 	if faults, ok := errors.AsType[*policy.FaultError](err); ok {
 		return faultProblem(CodeInvalidPolicy, faults.Faults, inPolicy)
 	}
+	if bad, ok := errors.AsType[*cdr.QueryError](err); ok {
+		p := newProblem(CodeInvalidRequest, "query.%s: %s", bad.Field, bad.Message)
+		p.Errors = []FieldError{{Location: "query." + bad.Field, Message: bad.Message}}
+		return p
+	}
 	switch {
 	case errors.Is(err, policy.ErrNotFound), errors.Is(err, cdr.ErrNotFound):
 		return newProblem(CodeNotFound, "%s", sentence(err))

@@ -85,9 +85,9 @@ func (a *api) describeOperation(op operation) huma.Operation {
 
 // describeFailures lists the codes an operation answers with, by status.
 func (a *api) describeFailures(op operation) map[string]*huma.Response {
-	codes := append([]Code{CodeInternal, CodeInvalidRequest, CodeTimeout}, op.codes...)
+	codes := append([]Code{CodeInternal, CodeInvalidRequest}, op.codes...)
 	if !op.open {
-		codes = append(codes, CodeUnauthorized)
+		codes = append(codes, CodeTimeout, CodeUnauthorized, CodeUnavailable)
 	}
 	if op.request != nil || op.reads {
 		codes = append(codes, CodeMalformedBody, CodeTooLarge, CodeUnsupportedMedia)

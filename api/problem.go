@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -32,6 +33,7 @@ const (
 	CodeTimeout          Code = "timeout"
 	CodeTooLarge         Code = "too_large"
 	CodeUnauthorized     Code = "unauthorized"
+	CodeUnavailable      Code = "unavailable"
 	CodeUnsupportedMedia Code = "unsupported_media_type"
 )
 
@@ -65,6 +67,8 @@ func (c Code) meaning() meaning {
 		return meaning{http.StatusRequestEntityTooLarge, "The body is too large"}
 	case CodeUnauthorized:
 		return meaning{http.StatusUnauthorized, "A valid bearer token is required"}
+	case CodeUnavailable:
+		return meaning{http.StatusServiceUnavailable, "The database cannot be used for now"}
 	case CodeUnsupportedMedia:
 		return meaning{http.StatusUnsupportedMediaType, "The body has a media type that is not accepted here"}
 	default:
@@ -76,17 +80,19 @@ func (c Code) meaning() meaning {
 func (Code) Schema(huma.Registry) *huma.Schema {
 	codes := []Code{
 		CodeBusy, CodeConflict, CodeInternal, CodeInvalidPolicy, CodeInvalidRequest, CodeMalformedBody, CodeMethodNotAllowed,
-		CodeNotFound, CodeNotReady, CodeTimeout, CodeTooLarge, CodeUnauthorized, CodeUnsupportedMedia,
+		CodeNotFound, CodeNotReady, CodeTimeout, CodeTooLarge, CodeUnauthorized, CodeUnavailable, CodeUnsupportedMedia,
 	}
-	s := &huma.Schema{Type: huma.TypeString, Description: "Stable; switch on this"}
+	s := &huma.Schema{Type: huma.TypeString, Description: "Stable; switch on this:\n"}
 	for _, c := range codes {
+		m := c.meaning()
 		s.Enum = append(s.Enum, string(c))
+		s.Description += "\n- `" + string(c) + "` (" + strconv.Itoa(m.status) + "): " + m.title
 	}
 	return s
 }
 
 // A Problem is the body of every answer that is not a success (RFC 9457).
-type Problem struct { //nolint:errname // the word of RFC 9457
+type Problem struct {
 	Status   int          `json:"status" doc:"The HTTP status"`
 	Code     Code         `json:"code"`
 	Title    string       `json:"title" doc:"What the code means, always the same text"`
@@ -115,6 +121,14 @@ func (p *Problem) Error() string { return p.Detail }
 // GetStatus makes a Problem the response of a huma handler that returns it.
 func (p *Problem) GetStatus() int { return p.Status }
 
+// GetHeaders makes huma send the headers that go with a Problem.
+func (p *Problem) GetHeaders() http.Header {
+	if p.retryAfter == "" {
+		return nil
+	}
+	return http.Header{"Retry-After": {p.retryAfter}}
+}
+
 // ContentType makes huma answer with the media type of RFC 9457 §3.
 func (p *Problem) ContentType(string) string { return problemMediaType }
 
@@ -123,8 +137,8 @@ const problemMediaType = "application/problem+json"
 // writeProblem answers outside of a huma handler.
 func writeProblem(w http.ResponseWriter, p *Problem) {
 	w.Header().Set("Content-Type", problemMediaType)
-	if p.retryAfter != "" {
-		w.Header().Set("Retry-After", p.retryAfter)
+	for name, values := range p.GetHeaders() {
+		w.Header()[name] = values
 	}
 	w.WriteHeader(p.Status)
 	enc := json.NewEncoder(w)
@@ -139,6 +153,12 @@ func (a *api) problem(ctx context.Context, err error) *Problem {
 		return p
 	}
 	if p := serviceProblem(err); p != nil {
+		return p
+	}
+	if a.cfg.Unavailable != nil && errors.Is(err, a.cfg.Unavailable) {
+		a.cfg.Logger.WarnContext(ctx, "api: database unavailable", "error", err)
+		p := newProblem(CodeUnavailable, "calls go on; try again later")
+		p.retryAfter = "5"
 		return p
 	}
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {

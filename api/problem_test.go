@@ -30,6 +30,8 @@ func withPolicy(f *fixture) *fixture {
 	return f
 }
 
+var errDown = errors.New("the database is down")
+
 var instance = regexp.MustCompile(`urn:uuid:[0-9a-f-]{36}`)
 
 // Every problem is pinned to the byte: clients are written against them.
@@ -85,6 +87,11 @@ func TestProblems(t *testing.T) {
 		{name: "explain_unknown_property", method: "POST", path: "/v1/policy/explain", body: `{"source": "127.0.0.1:5060", "called": "33", "callee": "33"}`, status: 422},
 		{name: "not_ready", method: "GET", path: "/readyz", status: 503},
 		{name: "store_down", method: "GET", path: "/v1/cdrs", prepare: func(f *fixture) { f.cdrs.fail = errors.New("dial tcp 10.0.0.5:5432: secret") }, status: 500},
+		{name: "bad_cdr_cursor", method: "GET", path: "/v1/cdrs?cursor=xyz", prepare: func(f *fixture) {
+			f.cdrs.fail = fmt.Errorf("store: %w", &cdr.QueryError{Field: "cursor", Message: "must be the next_cursor of a page before"})
+		}, status: 422},
+		{name: "store_unavailable", method: "GET", path: "/v1/cdrs", prepare: func(f *fixture) { f.cdrs.fail = fmt.Errorf("secret: %w", errDown) }, status: 503},
+		{name: "policy_unavailable", method: "POST", path: "/v1/trunks", body: somePBX, prepare: func(f *fixture) { f.store.Fail(errDown) }, status: 503},
 		{name: "store_slow", method: "GET", path: "/v1/cdrs", prepare: func(f *fixture) { f.cdrs.fail = fmt.Errorf("store: %w", context.DeadlineExceeded) }, status: 503},
 		{name: "export_fails_at_once", method: "GET", path: "/v1/cdrs/export", prepare: func(f *fixture) { f.cdrs.fail = errors.New("secret") }, status: 500},
 		{name: "hangup_fails", method: "POST", path: "/v1/calls/x/actions/hangup", prepare: func(f *fixture) { f.calls.fail = fmt.Errorf("no: %w", cdr.ErrNotFound) }, status: 404},
@@ -92,7 +99,9 @@ func TestProblems(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			f := newFixture(t, func(c *Config) { c.Ready = func() error { return errors.New("no listener is bound") } })
+			f := newFixture(t, func(c *Config) {
+				c.Ready, c.Unavailable = func() error { return errors.New("no listener is bound") }, errDown
+			})
 			if tt.prepare != nil {
 				tt.prepare(f)
 			}
@@ -109,6 +118,9 @@ func TestProblems(t *testing.T) {
 			}
 			if m := p.Code.meaning(); m.title != p.Title || (m.status != p.Status && p.Status != http.StatusRequestTimeout) {
 				t.Errorf("code %q has status %d and title %q", p.Code, p.Status, p.Title)
+			}
+			if (p.Code == CodeUnavailable) != (w.Header().Get("Retry-After") != "") {
+				t.Errorf("Retry-After is %q", w.Header().Get("Retry-After"))
 			}
 			if strings.Contains(w.Body.String(), "secret") {
 				t.Error("it tells what only the log should hold")

@@ -20,6 +20,7 @@ import (
 	"b2bua/legs/transport"
 	"b2bua/policy"
 	"b2bua/rtprelay"
+	"b2bua/store"
 )
 
 // measured are the packages with collectors of their own.
@@ -34,6 +35,7 @@ func measured() map[string]func(prometheus.Registerer) {
 		"legs/transport": func(r prometheus.Registerer) { transport.NewMetrics(r) },
 		"policy":         func(r prometheus.Registerer) { policy.NewMetrics(r) },
 		"rtprelay":       func(r prometheus.Registerer) { rtprelay.NewMetrics(r) },
+		"store":          func(r prometheus.Registerer) { store.NewMetrics(r) },
 	}
 }
 
