@@ -80,7 +80,7 @@ func (s *server) stop() error {
 }
 
 func (s *server) startStore(ctx context.Context) (err error) {
-	if s.store, err = store.Open(ctx, s.cfg.Database.URL, store.Options{Logger: s.log}); err != nil {
+	if s.store, err = store.Open(ctx, s.cfg.Database.URL, store.Options{Offline: true, Logger: s.log, Metrics: store.NewMetrics(s.reg)}); err != nil {
 		return fmt.Errorf("database.url: %w", err)
 	}
 	s.later(s.store.Close)
@@ -90,8 +90,16 @@ func (s *server) startStore(ctx context.Context) (err error) {
 func (s *server) startPolicy(ctx context.Context) error {
 	s.engine = policy.NewEngine(nil)
 	file := filepath.Join(filepath.Dir(s.cfg.CDR.Journal), "policy.snapshot.json")
-	s.policy = policy.NewService(s.store, s.engine, file, s.log)
-	return s.policy.Refresh(ctx)
+	s.policy = policy.NewService(s.store, s.engine, file, s.log, policy.WithMetrics(policy.NewMetrics(s.reg)))
+	err := s.policy.Refresh(ctx)
+	if !errors.Is(err, store.ErrUnavailable) {
+		return err
+	}
+	if rerr := s.policy.Restore(); rerr != nil {
+		return errors.Join(err, rerr)
+	}
+	s.log.Warn("the database cannot be reached; calls go by the policy kept on disk", "file", file, "err", err)
+	return nil
 }
 
 func (s *server) startCDRs(context.Context) (err error) {

@@ -1,0 +1,56 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"b2bua/store"
+)
+
+type migrateCommand struct {
+	configFile
+	Direction string `arg:"" optional:"" default:"up" enum:"up,down,status" help:"up: every missing step (default). down: undo the newest step, with its data. status: show the steps."`
+}
+
+// Run changes or shows the schema of the configured database.
+func (c migrateCommand) Run() (err error) {
+	cfg, err := c.load()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
+	defer cancel()
+	st, err := store.Open(ctx, cfg.Database.URL, store.Options{NoMigrate: true, Logger: cfg.Log.Logger(os.Stderr)})
+	if err != nil {
+		return fmt.Errorf("database.url: %w", err)
+	}
+	defer func() { err = errors.Join(err, st.Close()) }()
+	switch c.Direction {
+	case "up":
+		err = st.Migrate(ctx, store.Up)
+	case "down":
+		err = st.Migrate(ctx, store.Down)
+	}
+	if err != nil {
+		return err
+	}
+	return c.show(ctx, st)
+}
+
+func (c migrateCommand) show(ctx context.Context, st *store.Store) error {
+	steps, err := st.MigrationStatus(ctx)
+	if err != nil {
+		return err
+	}
+	for _, m := range steps {
+		at := "missing"
+		if m.AppliedAt != nil {
+			at = m.AppliedAt.Format(time.RFC3339)
+		}
+		fmt.Printf("%5d  %-20s  %s\n", m.Version, at, m.Name)
+	}
+	return nil
+}
