@@ -11,8 +11,8 @@ import (
 
 func TestRunsOutOfPorts(t *testing.T) {
 	t.Parallel()
-	var time clock
-	g := newRig(t, newPoller, time.use, func(c *Config) { portRange(c, 20000, 20005) })
+	var ticks clock
+	g := newRig(t, newPoller, ticks.use, func(c *Config) { portRange(c, 20000, 20005) })
 	s, err := g.Session(0, SessionConfig{})
 	if err != nil {
 		t.Fatal(err)
@@ -29,7 +29,7 @@ func TestRunsOutOfPorts(t *testing.T) {
 	if _, err = s.Open("default", false); !errors.Is(err, ErrNoPorts) || !strings.Contains(err.Error(), "2 in use, 1 in quarantine") {
 		t.Errorf("during quarantine: %v", err)
 	}
-	time.move(DefaultQuarantine)
+	ticks.move(DefaultQuarantine)
 	if st := g.open(s); st.LocalRTP() != first.LocalRTP() {
 		t.Errorf("got %v, want the released %v", st.LocalRTP(), first.LocalRTP())
 	}

@@ -90,15 +90,19 @@ func send(to chan Event, batch []Event) {
 	}
 }
 
-// settle returns when every worker has done what was posted before.
+// settle returns when every worker has done what was posted before, and has
+// handled what was ready to be received then: an order runs before the packets
+// of its step, the second one after those of the first.
 func (g *rig) settle() {
 	g.t.Helper()
-	for _, w := range g.workers {
-		done := make(chan struct{})
-		if !w.post(func(time.Duration) { close(done) }) {
-			g.t.Fatal("worker has stopped")
+	for range 2 {
+		for _, w := range g.workers {
+			done := make(chan struct{})
+			if !w.post(func(time.Duration) { close(done) }) {
+				g.t.Fatal("worker has stopped")
+			}
+			<-done
 		}
-		<-done
 	}
 }
 
@@ -177,14 +181,14 @@ func (g *rig) open(s *Session) *Stream {
 
 // phone is a far end: two sockets on a loopback address.
 type phone struct {
-	t         *testing.T
+	t         testing.TB
 	rtp, rtcp *net.UDPConn
 	ssrc      uint32
 	sequence  uint16
 }
 
 // newPhone opens a phone's sockets on host.
-func newPhone(t *testing.T, host netip.Addr) *phone {
+func newPhone(t testing.TB, host netip.Addr) *phone {
 	t.Helper()
 	p := &phone{t: t, ssrc: hosts.Add(1)}
 	for _, conn := range []**net.UDPConn{&p.rtp, &p.rtcp} {
@@ -210,6 +214,9 @@ func (p *phone) remote(edits ...func(*Remote)) Remote {
 	return r
 }
 
+// natPort is another port of the same host, as a NAT would map it.
+func natPort(a netip.AddrPort) netip.AddrPort { return netip.AddrPortFrom(a.Addr(), 9) }
+
 // talk sends the next RTP packet to the stream and returns it.
 func (p *phone) talk(to *Stream) []byte {
 	p.t.Helper()
@@ -227,7 +234,7 @@ func (p *phone) report(from *net.UDPConn, to netip.AddrPort) []byte {
 	return b
 }
 
-func write(t *testing.T, from *net.UDPConn, to netip.AddrPort, b []byte) {
+func write(t testing.TB, from *net.UDPConn, to netip.AddrPort, b []byte) {
 	t.Helper()
 	if _, err := from.WriteToUDPAddrPort(b, to); err != nil {
 		t.Fatal(err)

@@ -7,7 +7,7 @@ import (
 
 // mailbox is how control code has a worker do what only the worker may:
 // anything that touches a socket, a latch or a deadline. Orders run in the
-// order they were posted, between two batches of packets.
+// order they were posted, before the packets of a batch.
 type mailbox struct {
 	mu     sync.Mutex
 	orders []func(now time.Duration)

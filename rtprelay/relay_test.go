@@ -129,17 +129,17 @@ func TestLearnsThePeerBehindNAT(t *testing.T) {
 func TestLearnWindowCloses(t *testing.T) {
 	t.Parallel()
 	eachPoller(t, func(t *testing.T, newPoller func() (poller, error)) {
-		var time clock
-		g := newRig(t, newPoller, time.use)
+		var ticks clock
+		g := newRig(t, newPoller, ticks.use)
 		_, a, b := g.session(SessionConfig{})
 		alice, bob := newPhone(t, newHost()), newPhone(t, newHost())
 		natted := alice.remote(func(r *Remote) {
-			r.RTP = netip.AddrPortFrom(r.RTP.Addr(), 9) // her NAT uses another port
+			r.RTP = natPort(r.RTP) // her NAT uses another port
 			r.Learn = true
 		})
 		a.SetRemote(natted)
 		b.SetRemote(bob.remote())
-		time.move(DefaultLearnWindow)
+		ticks.move(DefaultLearnWindow)
 		for range 5 {
 			alice.talk(a)
 		}

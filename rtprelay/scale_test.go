@@ -11,8 +11,8 @@ import (
 func TestHundredSessionsLeaveNothingBehind(t *testing.T) {
 	t.Parallel()
 	eachPoller(t, func(t *testing.T, newPoller func() (poller, error)) {
-		var time clock
-		g := newRig(t, newPoller, time.use, func(c *Config) { portRange(c, 20000, 20999) })
+		var ticks clock
+		g := newRig(t, newPoller, ticks.use, func(c *Config) { portRange(c, 20000, 20999) })
 		idle := g.Gauges()
 		if !g.Idle() || idle != (Gauges{PortsFree: 500}) {
 			t.Fatalf("fresh relay: %+v", idle)
@@ -21,7 +21,7 @@ func TestHundredSessionsLeaveNothingBehind(t *testing.T) {
 		for range 2 {
 			var sessions []*Session
 			for ref := range 100 {
-				s, a, b := g.session(SessionConfig{Ref: uint64(ref), Timeout: 60})
+				s, a, b := g.session(SessionConfig{Ref: uint64(ref), Timeout: time.Minute})
 				sessions = append(sessions, s)
 				a.SetRemote(alice.remote())
 				b.SetRemote(bob.remote())
@@ -37,7 +37,7 @@ func TestHundredSessionsLeaveNothingBehind(t *testing.T) {
 			if !g.Idle() || g.Gauges().PortsQuarantined != 200 {
 				t.Errorf("all closed: %+v", g.Gauges())
 			}
-			time.move(time.now() + DefaultQuarantine)
+			ticks.move(ticks.now() + DefaultQuarantine)
 			if got := g.Gauges(); got != idle {
 				t.Errorf("after quarantine: %+v, want %+v", got, idle)
 			}
@@ -83,6 +83,7 @@ func TestControlAndPacketsTogether(t *testing.T) {
 	eachPoller(t, func(t *testing.T, newPoller func() (poller, error)) {
 		g := newRig(t, newPoller, func(c *Config) {
 			c.Quarantine = -1
+			portRange(c, 20000, 21999) // a worker may be slow to close
 			c.Events = func([]Event) {}
 		})
 		var callers sync.WaitGroup
@@ -99,6 +100,7 @@ func TestControlAndPacketsTogether(t *testing.T) {
 					b, errB := s.Open("default", false)
 					if errA != nil || errB != nil {
 						t.Error(errA, errB)
+						s.Close()
 						return
 					}
 					var noise sync.WaitGroup

@@ -188,11 +188,11 @@ func TestTimeoutInRealTime(t *testing.T) {
 // A Timeout that finds the ring full is not lost: it would leave a call for ever.
 func TestTimeoutIsTriedAgain(t *testing.T) {
 	t.Parallel()
-	var time clock
+	var ticks clock
 	gate := make(chan struct{})
 	entered := make(chan struct{}, 16)
 	got := make(chan Event, 16)
-	g := newRig(t, newPoller, time.use, func(c *Config) {
+	g := newRig(t, newPoller, ticks.use, func(c *Config) {
 		c.EventQueue, c.Workers = 1, 1
 		c.Events = func(batch []Event) {
 			entered <- struct{}{}
@@ -202,11 +202,11 @@ func TestTimeoutIsTriedAgain(t *testing.T) {
 	})
 	const sessions = 4
 	for ref := range sessions {
-		_, a, b := g.session(SessionConfig{Ref: uint64(ref), Timeout: 10})
+		_, a, b := g.session(SessionConfig{Ref: uint64(ref), Timeout: 10 * time.Second})
 		a.SetRemote(Remote{RTP: signalledRTP, Recv: true})
 		b.SetRemote(Remote{RTP: signalledRTP, Recv: true})
 	}
-	time.move(10)
+	ticks.move(10 * time.Second)
 	g.settle()
 	<-entered // the first is being delivered and holds up the rest
 	g.settle()
@@ -214,7 +214,7 @@ func TestTimeoutIsTriedAgain(t *testing.T) {
 	close(gate)
 	seen := map[uint64]bool{}
 	for len(seen) < sessions {
-		time.move(time.now() + timeoutRetry)
+		ticks.move(ticks.now() + timeoutRetry)
 		g.settle()
 		select {
 		case e := <-got:

@@ -17,8 +17,9 @@ const timeoutRetry = time.Second
 // A worker moves the packets of its sessions: one locked thread, one poller,
 // all sockets of a call.
 //
-//	run → step → packets → packet → decide → forward
-//	           ↘ orders (mailbox)  ↘ expire (media timeouts)
+//	run → step → orders (mailbox)
+//	           → packets → packet → decide → forward
+//	           → expire (media timeouts)
 type worker struct {
 	// set once
 	relay  *Relay
@@ -61,8 +62,9 @@ func (w *worker) run() {
 	}
 }
 
-// step waits for one batch and does all that is due. Orders run after the
-// packets, so nothing is closed within a batch.
+// step waits for one batch and does all that is due. Orders run first: what
+// control code said before a packet came is true for that packet. An event of
+// a stream that they close finds nobody, see slots.
 func (w *worker) step() {
 	n, woken, err := w.poll.wait(w.tokens, w.deadlines.wait(w.relay.now()))
 	if err != nil {
@@ -70,11 +72,11 @@ func (w *worker) step() {
 		time.Sleep(waitAfterFailure)
 	}
 	now := w.relay.now() // once per batch: what is in it has arrived by now
-	for done := 0; done < n; {
-		done += w.packets(w.tokens[done:n], now)
-	}
 	if woken {
 		w.orders(now)
+	}
+	for done := 0; done < n; {
+		done += w.packets(w.tokens[done:n], now)
 	}
 	w.expire(now)
 	w.relay.cfg.Metrics.add(&w.tally)
