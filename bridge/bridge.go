@@ -36,7 +36,6 @@ type Config struct {
 	MediaTimeout time.Duration         // silence of both sides that ends a call; 0 never
 	Logger       *slog.Logger          // nil discards
 	Metrics      *Metrics              // nil counts where nobody looks
-	Now          func() time.Time      // wall clock of the records; nil means time.Now
 }
 
 // ErrNoCall is returned for a call_id that names no live call.
@@ -51,10 +50,10 @@ type Bridge struct {
 	limits  limits
 	stack   atomic.Pointer[legs.Stack]
 
-	ids   sync.Map          // call_id -> ref
-	cells [shard.Count]cell // each touched on its shard only
-	stop  atomic.Pointer[cdr.EndReason]
-	live  atomic.Int64
+	ids     sync.Map          // call_id -> ref
+	cells   [shard.Count]cell // each touched on its shard only
+	live    atomic.Int64
+	waiting atomic.Int64 // ended records that the journal has not taken
 }
 
 // A cell is one shard's calls.
@@ -73,9 +72,6 @@ func New(cfg Config) (*Bridge, error) {
 	}
 	if cfg.Metrics == nil {
 		cfg.Metrics = NewMetrics(nil)
-	}
-	if cfg.Now == nil {
-		cfg.Now = time.Now
 	}
 	b := &Bridge{cfg: cfg, log: cfg.Logger, metrics: cfg.Metrics}
 	for i := range b.cells {
@@ -113,17 +109,45 @@ func (b *Bridge) Event(c *legs.Core, ev legs.Event) {
 
 // Crashed ends the call whose work panicked (legs.Handler).
 func (b *Bridge) Crashed(c *legs.Core, owner any) {
-	var k *call
 	switch o := owner.(type) {
 	case *call:
-		k = o
+		o.crashed(c)
 	case *attempt:
-		k = o.call
+		o.call.crashed(c)
 	}
-	if k == nil || k.m.Phase == Done {
-		return
+}
+
+// crashed ends the call in whatever state it is. What fails once more is left
+// out; the record is handed over in any case.
+func (k *call) crashed(c *legs.Core) {
+	stop := event{in: Stop, status: 500, end: cdr.EndInternal}
+	steps := []func(){
+		func() { k.apply(c, stop) },
+		func() { // it was ending already, or that failed too
+			k.m.Phase = Done
+			k.in.Refuse(stop.status, "", nil)
+			k.in.Hangup("")
+		},
+		func() { k.dropAttempt(c, "") },
+		func() { k.closeRecord(c, action{end: stop.end, by: cdr.BySystem}) },
+		k.giveBack,
+		func() { k.handOver(c) },
 	}
-	k.apply(c, event{in: Stop, status: 500, end: cdr.EndInternal})
+	for _, step := range steps {
+		if k.finished {
+			return
+		}
+		k.fenced(step)
+	}
+}
+
+func (k *call) fenced(step func()) {
+	defer func() {
+		if v := recover(); v != nil {
+			k.b.log.Error("a call crashed while it was ended", "call_id", k.rec.CallID, "panic", v)
+		}
+	}()
+	step()
 }
 
 // forget drops an ended call.
@@ -133,8 +157,9 @@ func (b *Bridge) forget(c *legs.Core, k *call) {
 	b.live.Add(-1)
 }
 
-// Live returns how many calls are up.
-func (b *Bridge) Live() int { return int(b.live.Load()) }
+// Live returns how many calls are up, and how many have ended whose records the
+// journal has not taken yet.
+func (b *Bridge) Live() int { return int(b.live.Load() + b.waiting.Load()) }
 
 // List returns the live calls, oldest first, as unfinished records.
 func (b *Bridge) List(ctx context.Context) ([]cdr.Record, error) {
@@ -180,36 +205,65 @@ func (b *Bridge) visit(ctx context.Context, callID string, fn func(*legs.Core, *
 	if s == nil || !ok {
 		return ErrNoCall
 	}
-	found := make(chan bool, 1)
-	s.Post(shard.ID(ref.(uint64)>>56), func(c *legs.Core) {
-		k := b.cells[c.Shard()].calls[ref.(uint64)]
+	done := make(chan error, 1)
+	b.on(s, ref.(uint64), func(c *legs.Core, k *call) {
+		err := ErrNoCall
+		defer func() { done <- err }()
 		if k != nil {
+			err = nil
 			fn(c, k)
 		}
-		found <- k != nil
 	})
 	select {
-	case ok := <-found:
-		if !ok {
-			return ErrNoCall
-		}
-		return nil
+	case err := <-done:
+		return err
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
 }
 
-// EndAll ends every call for the given reason.
+// on runs fn on a call's shard, later; the call is nil when it has ended.
+func (b *Bridge) on(s *legs.Stack, ref uint64, fn func(*legs.Core, *call)) {
+	s.Post(shard.ID(ref>>56), func(c *legs.Core) {
+		k := b.cells[c.Shard()].calls[ref]
+		if k != nil {
+			c.Blame(k)
+		}
+		fn(c, k)
+	})
+}
+
+// EndAll ends every call for the given reason, and returns when the journal has
+// taken every record or ctx ends.
 func (b *Bridge) EndAll(ctx context.Context, end cdr.EndReason) error {
 	s := b.stack.Load()
 	if s == nil {
 		return nil
 	}
-	return s.Each(ctx, func(c *legs.Core) {
-		for _, k := range b.cells[c.Shard()].calls {
+	stop := func(c *legs.Core, k *call) {
+		if k != nil {
 			k.apply(c, event{in: Stop, status: 503, end: end})
 		}
+	}
+	// Each call ends in a step of its own: one that fails takes no other along.
+	err := s.Each(ctx, func(c *legs.Core) {
+		for ref := range b.cells[c.Shard()].calls {
+			b.on(s, ref, stop)
+		}
 	})
+	if err == nil {
+		err = s.Each(ctx, func(*legs.Core) {}) // behind what was posted
+	}
+	tick := time.NewTicker(journalRetry)
+	defer tick.Stop()
+	for err == nil && b.waiting.Load() > 0 {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			err = context.Cause(ctx)
+		}
+	}
+	return err
 }
 
 // MediaEvents takes what the relay noticed; give it to rtprelay.Config.Events.
@@ -222,9 +276,10 @@ func (b *Bridge) MediaEvents(batch []rtprelay.Event) {
 		if ev.Kind != rtprelay.Timeout {
 			continue
 		}
-		s.Post(shard.ID(ev.Ref>>56), func(c *legs.Core) {
-			if k := b.cells[c.Shard()].calls[ev.Ref]; k != nil {
-				k.silent(c, ev.Index)
+		index := ev.Index
+		b.on(s, ev.Ref, func(c *legs.Core, k *call) {
+			if k != nil {
+				k.silent(c, index)
 			}
 		})
 	}

@@ -1,14 +1,12 @@
 package bridge
 
 import (
-	"net/netip"
 	"time"
 
 	"b2bua/cdr"
 	"b2bua/legs"
 	"b2bua/legs/shard"
 	"b2bua/legs/sipmsg"
-	"b2bua/legs/transport"
 	"b2bua/policy"
 )
 
@@ -16,66 +14,71 @@ import (
 type call struct {
 	b   *Bridge
 	ref uint64
-	m   Machine
+	m   machine
 	rec *cdr.Record
 
-	began    time.Time // monotonic
-	answered time.Time
+	began    time.Time // monotonic, like every time a duration is made of
+	answered time.Time // the answer record was queued
 	seed     shard.Seed
 
-	in    *legs.Inbound
-	inv   *legs.Invite // until the caller is answered
-	trunk *policy.Trunk
-	ours  netip.Addr // our address towards the caller
-	media media
+	in      *legs.Inbound
+	attempt *attempt // the current one; nil before the first
+	media   media
+	setup   *setup // nil once the caller is answered
+	reply   reply  // what opRing or opAnswer will send
 
-	attempts []*attempt
-	ring     *legs.Timer
-	hand     *legs.Event // the leg event in hand, for opRing
-	shown    *legs.Body  // what the caller's 2xx will carry, and whether under a new tag
-	newTag   bool
-	holds    []string // trunks on which the call takes a place
+	held     bool // it takes a place on its inbound trunk
+	silenced bool // no Reason header may reach the caller
+	finished bool // its record has been handed over
 }
 
-// An attempt is one outbound INVITE.
-type attempt struct {
-	call   *call
-	no     int
-	target *policy.Target
-	leg    *legs.Outbound // nil until it is dialled
-	ours   netip.Addr     // our address towards it
-	media  side
+// setup is what a call needs until its caller is answered.
+type setup struct {
+	inv   *legs.Invite
+	trunk *policy.Trunk
+}
+
+// A reply is a response to the caller that the attempt's message in hand led to.
+type reply struct {
+	status  int
+	newTag  bool // it contradicts what the caller has been shown
+	headers []sipmsg.Header
+	body    legs.Body
 }
 
 func newCall(b *Bridge, c *legs.Core, in *legs.Inbound, inv *legs.Invite) *call {
-	k := &call{b: b, in: in, inv: inv, began: c.Now(), seed: c.NewSeed(), ours: address(inv.Listener)}
-	k.rec = newRecord(b.cfg.NodeID, b.wall(), inv)
-	return k
+	return &call{
+		b: b, in: in, setup: &setup{inv: inv}, began: c.Now(), seed: c.NewSeed(),
+		rec: newRecord(b.cfg.NodeID, stamp(c), inv),
+	}
 }
 
-func (b *Bridge) wall() time.Time { return b.cfg.Now().UTC().Truncate(time.Microsecond) }
+// stamp is the time of the step in hand as records have it.
+func stamp(c *legs.Core) time.Time { return c.Now().UTC().Truncate(time.Microsecond) }
 
 // begin admits the call, reads its offer and asks for a plan.
 func (k *call) begin(c *legs.Core) {
+	inv := k.setup.inv
 	snap := k.b.cfg.Engine.Load()
 	k.rec.PolicyRevision = snap.Revision()
-	k.trunk, _ = snap.Trunk(k.inv.Trunk)
-	if k.trunk == nil { // gone between identification and now
+	trunk, ok := snap.Trunk(inv.Trunk)
+	if !ok { // gone between identification and now
 		k.apply(c, event{in: Unplanned, status: 403, end: cdr.EndNoRoute})
 		return
 	}
-	if !k.take(k.trunk.Name, k.trunk.Limits) {
+	k.setup.trunk, k.silenced = trunk, removes(trunk.HeaderPolicy, "Reason")
+	if k.held = k.b.take(trunk.Name, trunk.Limits, c.Now()); !k.held {
 		k.apply(c, event{in: Unplanned, status: 503, end: cdr.EndLimit})
 		return
 	}
-	if status := k.media.receive(k.inv); status != 0 {
-		k.apply(c, event{in: Unplanned, status: status, end: cdr.EndBadOffer})
+	if ev, ok := k.unfit(); !ok {
+		k.apply(c, ev)
 		return
 	}
-	l := k.inv.Listener
+	l := inv.Listener
 	plan, err := snap.Plan(policy.Query{
-		Source:       policy.Source{Addr: k.inv.Source, Listener: l.URL, Network: l.Network, Transport: l.Transport},
-		InboundTrunk: k.inv.Trunk,
+		Source:       policy.Source{Addr: inv.Source, Listener: l.URL, Network: l.Network, Transport: l.Transport},
+		InboundTrunk: inv.Trunk,
 		Caller:       k.rec.Received.Caller, Called: k.rec.Received.Called,
 		At: k.rec.StartedAt, Random: number(&k.seed),
 	})
@@ -87,14 +90,23 @@ func (k *call) begin(c *legs.Core) {
 	k.apply(c, event{in: Planned, targets: plan.Targets})
 }
 
+// unfit says how an INVITE is refused that cannot be passed on whatever policy
+// says; ok when it can.
+func (k *call) unfit() (ev event, ok bool) {
+	if wishesOf(k.setup.inv.Headers).unmet {
+		return event{in: Unplanned, status: 500, end: cdr.EndRejected}, false // RFC 3323 §5
+	}
+	return k.media.receive(k.setup.inv)
+}
+
 // apply moves the machine and does what it says. Actions that fail at once
 // (no port, no limit left) come back as further events.
 func (k *call) apply(c *legs.Core, ev event) {
 	queue := []event{ev}
 	for len(queue) > 0 {
 		ev, queue = queue[0], queue[1:]
-		if ev.in == Failed {
-			k.attemptOver(ev)
+		if ev.in == Failed && k.m.accepts(ev) {
+			k.attempt.over(c, ev.why.end())
 		}
 		for _, a := range k.m.step(ev) {
 			queue = append(queue, k.do(c, a)...)
@@ -108,181 +120,81 @@ func (k *call) do(c *legs.Core, a action) []event {
 	case opDial:
 		return k.dial(c, a.attempt)
 	case opRing:
-		k.passRinging()
+		k.ring(c)
 	case opJournal:
 		return k.journalAnswer(c)
 	case opAnswer:
-		k.answer(c)
+		k.answer()
 	case opRefuse:
 		k.rec.SIPStatus = &a.status
-		k.in.Refuse(a.status, "", reasonHeaders(a.reason))
+		k.in.Refuse(a.status, "", append(k.reasonHeaders(a.reason), a.headers...))
 	case opDropIn:
-		k.in.Hangup(a.reason)
+		k.in.Hangup(k.toCaller(a.reason))
 	case opDropOut:
-		k.dropAttempt(a.attempt, a.reason)
+		k.dropAttempt(c, a.reason)
 	case opFinish:
 		k.finish(c, a)
 	}
 	return nil
 }
 
-// inboundEvent is news of the caller.
-func (k *call) inboundEvent(c *legs.Core, ev legs.Event) {
-	switch ev.Kind {
-	case legs.Cancelled:
-		status := 487
-		k.rec.SIPStatus = &status
-		k.apply(c, event{in: CallerGone, reason: ev.Reason})
-	case legs.Bye:
-		k.apply(c, event{in: CallerGone, reason: ev.Reason})
-	case legs.AckLost:
-		k.apply(c, event{in: Stop, end: cdr.EndAckTimeout, reason: `SIP;cause=408;text="ACK timeout"`})
-	}
-}
-
-// outboundEvent is news of an attempt.
-func (k *call) outboundEvent(c *legs.Core, a *attempt, ev legs.Event) {
-	switch ev.Kind {
-	case legs.Progress:
-		if !k.waitsFor(a) {
-			return
-		}
-		k.hand = &ev
-		if status := k.media.preview(k, a, ev); status != 0 {
-			k.giveUp(c, a, status)
-		} else {
-			k.apply(c, event{in: Rang, attempt: a.no})
-		}
-		k.hand = nil
-	case legs.Accepted:
-		k.accepted(c, a, ev)
-	case legs.Refused:
-		why := ByStatus
-		if ev.Cause == legs.ByTimeout {
-			why = ByTimeout
-		} else if ev.Cause == legs.ByTransport {
-			why = ByTransport
-		}
-		k.apply(c, event{in: Failed, attempt: a.no, status: ev.Status, why: why, reason: header(ev.Headers, "Reason")})
-	case legs.Bye:
-		k.apply(c, event{in: CalledGone, reason: ev.Reason})
-	}
-}
-
-// waitsFor reports whether news of an attempt still matters.
-func (k *call) waitsFor(a *attempt) bool {
-	return k.m.Attempt == a.no && (k.m.Phase == Dialing || k.m.Phase == Ringing)
-}
-
-// accepted takes the 2xx of an attempt: its answer must fit, then the record is
-// written, and only then is the caller answered.
-func (k *call) accepted(c *legs.Core, a *attempt, ev legs.Event) {
-	if !k.waitsFor(a) {
-		a.leg.Hangup("") // given up meanwhile
-		return
-	}
-	a.leg.Ack(legs.Body{})
-	body, newTag, status := k.media.accept(k, a, ev)
-	if status != 0 {
-		k.giveUp(c, a, status)
-		return
-	}
-	k.shown, k.newTag = body, newTag
-	k.apply(c, event{in: Answered, attempt: a.no})
-}
-
-// giveUp ends an attempt whose answer cannot be used.
-func (k *call) giveUp(c *legs.Core, a *attempt, status int) {
-	a.leg.Hangup(`SIP;cause=488;text="Not Acceptable Here"`)
-	k.apply(c, event{in: Failed, attempt: a.no, status: status, why: ByAnswer})
-}
-
-// passRinging shows the caller the 18x in hand.
-func (k *call) passRinging() {
-	ev := k.hand
-	a := k.attempts[len(k.attempts)-1]
-	now := k.b.wall()
-	if a.rec().RingingAt == nil {
-		a.rec().RingingAt = &now
+// ring shows the caller the 18x in hand.
+func (k *call) ring(c *legs.Core) {
+	now := stamp(c)
+	if r := k.attempt.rec(); r.RingingAt == nil {
+		r.RingingAt = &now
 	}
 	if k.rec.RingingAt == nil {
-		pdd := now.Sub(k.rec.StartedAt).Milliseconds()
+		pdd := c.Now().Sub(k.began).Milliseconds()
 		k.rec.RingingAt, k.rec.PDDMS = &now, &pdd
 	}
-	var body legs.Body
-	newTag := false
-	if k.shown != nil {
-		body, newTag = *k.shown, k.newTag
-		k.shown, k.newTag = nil, false
-	}
-	k.in.Progress(ev.Status, newTag, k.backward(a, ev.Headers), body)
+	k.in.Progress(k.reply.status, k.reply.newTag, k.reply.headers, k.reply.body)
 }
 
-// answer sends the caller 200.
-func (k *call) answer(c *legs.Core) {
-	a := k.attempts[len(k.attempts)-1]
+// answer sends the caller 200; what was needed to get there is let go.
+func (k *call) answer() {
 	status := 200
 	k.rec.SIPStatus = &status
-	k.in.Answer(k.newTag, k.backward(a, nil), *k.shown)
-	k.shown, k.inv, k.answered = nil, nil, c.Now()
-	k.media.talk(k.b.cfg.MediaTimeout)
+	k.in.Answer(k.reply.newTag, k.reply.headers, k.reply.body)
+	k.setup, k.reply = nil, reply{}
+	k.media.settle(k.b.cfg.MediaTimeout)
+	k.attempt.settle()
 	k.b.metrics.answered.Inc()
 }
 
-// silent counts an m-line on which nobody has said anything for the media
-// timeout; when none is left the call ends.
+// dropAttempt ends the outbound leg. When hunting goes on without it, its part
+// of the record and its media end here, else with the call.
+func (k *call) dropAttempt(c *legs.Core, reason string) {
+	a := k.attempt
+	if a.leg != nil {
+		if a.silenced {
+			reason = ""
+		}
+		a.leg.Hangup(reason)
+	}
+	if k.m.Phase != Done {
+		a.over(c, cdr.EndNoAnswer)
+	}
+}
+
+// silent hears that an m-line was silent for the media timeout; when all are,
+// the call ends.
 func (k *call) silent(c *legs.Core, index int) {
-	if k.media.silent(index) {
+	if k.media.silent(index, c.Now(), k.b.cfg.MediaTimeout) {
 		k.apply(c, event{in: Stop, end: cdr.EndMediaTimeout, reason: `Q.850;cause=41;text="Media timeout"`})
 	}
 }
 
-// dropAttempt ends the outbound leg and its side of the media.
-func (k *call) dropAttempt(no int, reason string) {
-	a := k.attempts[no-1]
-	k.stopRing()
-	if a.leg != nil {
-		a.leg.Hangup(reason)
+// toCaller is a Reason header for the caller's leg.
+func (k *call) toCaller(reason string) string {
+	if k.silenced {
+		return ""
 	}
-	if k.m.Phase != Done { // hunting goes on without it
-		k.closeAttempt(a, cdr.EndNoAnswer)
-		a.media.close()
-		k.releaseLast()
-	}
+	return reason
 }
 
-func (k *call) stopRing() {
-	if k.ring != nil {
-		k.ring.Stop()
-		k.ring = nil
-	}
-}
-
-// Owner lets the panic fence know whose timer it is.
-func (a *attempt) Owner() any { return a.call }
-
-// Wake is the ring timeout of the attempt.
-func (a *attempt) Wake(c *legs.Core) { a.call.apply(c, event{in: RingTimeout, attempt: a.no}) }
-
-// address is what a listener calls itself, when that is an IP address.
-func address(l transport.Listener) netip.Addr {
-	if ap, err := netip.ParseAddrPort(l.Advertise); err == nil {
-		return ap.Addr()
-	}
-	return l.Addr.Addr()
-}
-
-func header(list []sipmsg.Header, name string) string {
-	for _, h := range list {
-		if h.Name == name {
-			return h.Value
-		}
-	}
-	return ""
-}
-
-func reasonHeaders(reason string) []sipmsg.Header {
-	if reason == "" {
+func (k *call) reasonHeaders(reason string) []sipmsg.Header {
+	if reason = k.toCaller(reason); reason == "" {
 		return nil
 	}
 	return []sipmsg.Header{{Name: "Reason", Value: reason}}

@@ -6,10 +6,15 @@
 // The order to read the files in:
 //
 //	machine.go   the call machine: pure, (event) -> actions
+//	states.go    the same as a table, for the documentation
 //	bridge.go    the legs.Handler: a new INVITE, the events of legs, the API
-//	call.go      one call: events in, the machine's actions done
-//	dial.go      one attempt: from a target to an outbound INVITE
-//	media.go     offer and answer on their way through, and the relay's ports
+//	call.go      one call: what the machine's actions do
+//	news.go      what legs report, as the machine's events
+//	attempt.go   one attempt: from a target to an outbound INVITE
+//	offer.go     the caller's offer on its way to an attempt, and the ports for it
+//	answer.go    an attempt's answer on its way to the caller
+//	media.go     silence, and the end of the media
 //	headers.go   what passes between the legs, and what privacy takes out
-//	record.go    the call's CDR
+//	limits.go    how many calls a trunk may have
+//	record.go, cause.go, quality.go   the call's CDR
 package bridge

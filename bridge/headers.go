@@ -1,10 +1,10 @@
 package bridge
 
 import (
+	"net/netip"
 	"slices"
 	"strings"
 
-	"b2bua/legs"
 	"b2bua/legs/sipmsg"
 	"b2bua/policy"
 )
@@ -14,102 +14,153 @@ import (
 var (
 	// passes crosses in both directions.
 	passes = []string{"Privacy", "Reason", "Subject", "Accept-Language", "Alert-Info", "User-To-User"}
-	// trusted crosses between trunks that are both trusted (RFC 3325 §5, RFC 5806).
-	trusted = []string{"P-Asserted-Identity", "P-Preferred-Identity", "Remote-Party-ID", "Diversion"}
+	// asserted crosses between trunks that are both trusted (RFC 3325 §5, RFC 5806).
+	asserted = []string{"P-Asserted-Identity", "Remote-Party-ID", "Diversion"}
 	// private is what Privacy: user or header takes out (RFC 3323 §4.1, §5.1).
 	private = []string{"Subject", "Alert-Info", "User-To-User", "Call-Info", "Organization", "Reply-To", "In-Reply-To", "Diversion"}
-	// never crosses whatever a rule says: these speak of one leg only.
+	// never crosses whatever a rule says: these speak of one leg only, or are
+	// for the first to hear them (RFC 3325 §9.2).
 	never = []string{
 		"Allow", "Supported", "Require", "Proxy-Require", "Unsupported", "Authorization", "Proxy-Authorization",
-		"Www-Authenticate", "Proxy-Authenticate", "User-Agent", "Server", "Session-Expires", "Min-Se", "Rseq", "Rack",
-		"Replaces", "Refer-To", "Timestamp", "Content-Length", "Content-Disposition", "Content-Encoding", "Mime-Version",
+		"WWW-Authenticate", "Proxy-Authenticate", "Authentication-Info", "User-Agent", "Server", "Session-Expires", "Min-SE",
+		"RSeq", "RAck", "Replaces", "Refer-To", "Timestamp", "Retry-After", "Warning", "P-Preferred-Identity",
+		"Content-Length", "Content-Disposition", "Content-Encoding", "MIME-Version",
 	}
 )
 
+// A gate lets headers through from one leg to the other.
+type gate struct {
+	to      policy.HeaderPolicy // rules of the trunk they would go to
+	trusted bool                // so are both trunks
+	wishes  wishes              // of whom they come from
+	ours    string              // host that stands for addresses on the other side
+}
+
 // forward is what the callee sees of the caller: From, and the headers that pass.
 func (k *call) forward(t *policy.Target, ours string) (from string, headers []sipmsg.Header) {
-	p := k.privacy()
-	rules := t.HeaderPolicy
-	bothTrusted := k.trunk.HeaderPolicy.Trusted && rules.Trusted
-	hideUser := p.user && !rules.Trusted
+	inv, rules := k.setup.inv, t.HeaderPolicy
 	us, err := sipmsg.ParseURI("sip:" + ours)
 	if err != nil { // listeners are checked at start
 		us = sipmsg.URI{Scheme: "sip", Host: "anonymous.invalid"}
 	}
+	g := gate{to: rules, trusted: k.setup.trunk.HeaderPolicy.Trusted && rules.Trusted, wishes: wishesOf(inv.Headers), ours: us.Host}
+	if g.wishes.user && !rules.Trusted {
+		return `"Anonymous" <sip:anonymous@anonymous.invalid>`, g.pass(inv.Headers) // RFC 3323 §4.1.1.3
+	}
 	us.User, us.Port = sipmsg.EscapeUser(t.Caller), 0
-	from = sipmsg.Address{Display: k.inv.From.Display, URI: us}.String()
-	if hideUser {
-		from = `"Anonymous" <sip:anonymous@anonymous.invalid>` // RFC 3323 §4.1.1.3
-	}
-	for _, h := range k.inv.Headers {
-		if !crosses(h.Name, rules, bothTrusted) {
-			continue
-		}
-		if (hideUser || p.header && !rules.Trusted) && slices.Contains(private, h.Name) {
-			continue
-		}
-		headers = append(headers, h)
-	}
-	return from, headers
+	return sipmsg.Address{Display: inv.From.Display, URI: us}.String(), g.pass(inv.Headers)
 }
 
 // backward is what the caller sees of the callee's response.
-func (k *call) backward(a *attempt, list []sipmsg.Header) (headers []sipmsg.Header) {
-	rules := k.trunk.HeaderPolicy
-	bothTrusted := rules.Trusted && a.target.HeaderPolicy.Trusted
+func (k *call) backward(a *attempt, list []sipmsg.Header) []sipmsg.Header {
+	rules := k.setup.trunk.HeaderPolicy
+	return gate{
+		to: rules, trusted: rules.Trusted && a.target.HeaderPolicy.Trusted, wishes: wishesOf(list),
+		ours: address(k.setup.inv.Listener).String(),
+	}.pass(list)
+}
+
+// pass returns the headers that cross, in their order.
+func (g gate) pass(list []sipmsg.Header) (out []sipmsg.Header) {
 	for _, h := range list {
-		if crosses(h.Name, rules, bothTrusted) {
-			headers = append(headers, h)
-		}
-	}
-	return headers
-}
-
-// crosses decides on one header by the rules of the trunk it would go to.
-func crosses(name string, to policy.HeaderPolicy, bothTrusted bool) bool {
-	if slices.ContainsFunc(never, fold(name)) || slices.ContainsFunc(to.Remove, fold(name)) {
-		return false
-	}
-	if slices.ContainsFunc(trusted, fold(name)) {
-		return bothTrusted
-	}
-	return slices.ContainsFunc(passes, fold(name)) || slices.ContainsFunc(to.Pass, fold(name))
-}
-
-func fold(name string) func(string) bool {
-	return func(s string) bool { return strings.EqualFold(s, name) }
-}
-
-// wishes are the caller's privacy wishes (RFC 3323 §4.2). "session" asks for
-// what media relay and our own o= do anyway; "id" keeps asserted identity from
-// those who are not trusted, which the policy does in any case.
-type wishes struct{ user, header bool }
-
-func (k *call) privacy() (w wishes) {
-	for _, h := range k.inv.Headers {
-		if h.Name != "Privacy" {
+		if !g.lets(h.Name) {
 			continue
 		}
-		for _, token := range strings.FieldsFunc(strings.ToLower(h.Value), func(r rune) bool { return r == ';' || r == ',' || r == ' ' }) {
-			switch token {
-			case "user":
-				w.user = true
-			case "header":
-				w.header = true
-			case "none":
-				return wishes{}
+		if names(asserted, h.Name) {
+			if h.Value = g.hide(h.Value); h.Value == "" {
+				continue
 			}
 		}
+		out = append(out, h)
 	}
+	return out
+}
+
+// lets decides on one header.
+func (g gate) lets(name string) bool {
+	switch {
+	case names(never, name) || removes(g.to, name):
+		return false
+	case !g.to.Trusted && (g.wishes.user || g.wishes.header) && names(private, name):
+		return false
+	case names(asserted, name):
+		return g.trusted
+	}
+	return names(passes, name) || names(g.to.Pass, name)
+}
+
+// hide writes our own host for an IP address in an identity: who is calling may
+// be told, where from may not. A domain is part of who it is and stays. What
+// cannot be read does not pass: the result is empty.
+func (g gate) hide(value string) string {
+	m := sipmsg.Message{Headers: []sipmsg.Header{{Name: "P-Asserted-Identity", Value: value}}}
+	list := m.HeaderValues("P-Asserted-Identity")
+	for i, v := range list {
+		a, err := sipmsg.ParseAddress(v)
+		if err != nil {
+			return ""
+		}
+		if _, err := netip.ParseAddr(strings.Trim(a.URI.Host, "[]")); err != nil || !a.URI.IsSIP() {
+			continue
+		}
+		a.Raw, a.URI.Host, a.URI.Port = "", g.ours, 0
+		list[i] = a.String()
+	}
+	return strings.Join(list, ", ")
+}
+
+// removes reports whether a trunk's rule keeps a header from it.
+func removes(to policy.HeaderPolicy, name string) bool { return names(to.Remove, name) }
+
+func names(list []string, name string) bool {
+	return slices.ContainsFunc(list, func(s string) bool { return strings.EqualFold(s, name) })
+}
+
+// wishes are what somebody wants kept private (RFC 3323 §4.2). "id" keeps
+// asserted identity from those who are not trusted, and "history" what this
+// server passes by rule only: policy does both in any case.
+type wishes struct {
+	user, header, session bool
+	unmet                 bool // critical, and something is asked that nobody here knows
+}
+
+func wishesOf(list []sipmsg.Header) (w wishes) {
+	critical, unknown := false, false
+	m := sipmsg.Message{Headers: list}
+	for _, token := range m.Tokens("Privacy") {
+		switch token {
+		case "user":
+			w.user = true
+		case "header":
+			w.header = true
+		case "session":
+			w.session = true
+		case "none":
+			return wishes{}
+		case "critical":
+			critical = true
+		case "id", "history":
+		default:
+			unknown = true
+		}
+	}
+	w.unmet = critical && unknown
 	return w
 }
 
 // digits is the user part of a URI as routing uses it: unescaped, without
-// parameters; the number of a tel URI.
+// parameters; the number of a tel URI without its visual separators (RFC 3966
+// §5.1.1).
 func digits(u sipmsg.URI) string {
 	user := u.User
 	if u.Scheme == "tel" {
-		user = u.Opaque
+		user, _, _ = strings.Cut(u.Opaque, ";")
+		return strings.Map(func(r rune) rune {
+			if strings.ContainsRune("-.()", r) {
+				return -1
+			}
+			return r
+		}, user)
 	}
 	user, _, _ = strings.Cut(user, ";")
 	if plain, ok := sipmsg.UnescapeUser(user); ok {
@@ -117,5 +168,3 @@ func digits(u sipmsg.URI) string {
 	}
 	return user
 }
-
-func caller(inv *legs.Invite) string { return digits(inv.From.URI) }

@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"sync"
+	"time"
 
 	"golang.org/x/time/rate"
 
@@ -21,9 +22,9 @@ type load struct {
 	rate  *rate.Limiter
 }
 
-// take asks for a place on a trunk, inbound or outbound alike.
-func (k *call) take(trunk string, l policy.Limits) bool {
-	b := k.b
+// take asks for a place on a trunk, inbound or outbound alike; release gives it
+// back.
+func (b *Bridge) take(trunk string, l policy.Limits, now time.Time) bool {
 	b.limits.mu.Lock()
 	defer b.limits.mu.Unlock()
 	if b.limits.trunks == nil {
@@ -39,33 +40,21 @@ func (k *call) take(trunk string, l policy.Limits) bool {
 		return false
 	}
 	if t.cps != l.MaxCPS {
-		t.cps, t.rate = l.MaxCPS, rate.NewLimiter(rate.Limit(l.MaxCPS), max(1, l.MaxCPS))
+		t.cps, t.rate = l.MaxCPS, rate.NewLimiter(rate.Limit(l.MaxCPS), l.MaxCPS)
 	}
-	if l.MaxCPS > 0 && !t.rate.AllowN(b.cfg.Now(), 1) {
+	if l.MaxCPS > 0 && !t.rate.AllowN(now, 1) {
 		b.metrics.limited.WithLabelValues("max_cps").Inc()
 		return false
 	}
 	t.calls++
-	k.holds = append(k.holds, trunk)
 	return true
 }
 
-// release gives back every place the call took.
-func (k *call) release() {
-	for len(k.holds) > 0 {
-		k.releaseLast()
-	}
-}
-
-// releaseLast gives back the place that was taken last: that of an attempt
-// which failed.
-func (k *call) releaseLast() {
-	b, last := k.b, len(k.holds)-1
+func (b *Bridge) release(trunk string) {
 	b.limits.mu.Lock()
 	defer b.limits.mu.Unlock()
-	t := b.limits.trunks[k.holds[last]]
+	t := b.limits.trunks[trunk]
 	if t.calls--; t.calls == 0 && t.cps == 0 {
-		delete(b.limits.trunks, k.holds[last])
+		delete(b.limits.trunks, trunk)
 	}
-	k.holds = k.holds[:last]
 }

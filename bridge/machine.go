@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"b2bua/cdr"
+	"b2bua/legs/sipmsg"
 	"b2bua/policy"
 )
 
@@ -20,9 +21,9 @@ const (
 	numPhases
 )
 
-var phaseNames = [numPhases]string{"routing", "dialing", "ringing", "answering", "talking", "done"}
-
-func (p Phase) String() string { return phaseNames[p] }
+func (p Phase) String() string {
+	return [numPhases]string{"routing", "dialing", "ringing", "answering", "talking", "done"}[p]
+}
 
 // Input is what can happen to a call.
 type Input uint8
@@ -43,12 +44,12 @@ const (
 	numInputs
 )
 
-var inputNames = [numInputs]string{
-	"planned", "unplanned", "rang", "answered", "failed", "ring_timeout",
-	"journaled", "unjournaled", "caller_gone", "called_gone", "stop",
+func (i Input) String() string {
+	return [numInputs]string{
+		"planned", "unplanned", "rang", "answered", "failed", "ring_timeout",
+		"journaled", "unjournaled", "caller_gone", "called_gone", "stop",
+	}[i]
 }
-
-func (i Input) String() string { return inputNames[i] }
 
 // Why says how an attempt failed.
 type Why uint8
@@ -57,21 +58,24 @@ type Why uint8
 const (
 	ByStatus    Why = iota // a final response
 	ByTimeout              // no final response in time
+	ByRing                 // nobody answered before the ring timeout
 	ByTransport            // it could not be sent, or its host not be found
 	ByLimit                // its trunk is full: it was never sent
 	ByAnswer               // what it answered cannot be used
+	ByEarly                // its answer contradicts what the caller was shown, who may be shown only one
 	ByPorts                // there is no port for its media
 )
 
 // An event is one input with its facts.
 type event struct {
 	in      Input
-	attempt int             // 1.., of Rang, Answered, Failed, RingTimeout
+	attempt int             // 1.., of Rang, Answered, Failed, RingTimeout, CalledGone
 	targets []policy.Target // Planned
 	status  int             // Unplanned, Failed, Stop: for the caller
 	why     Why             // Failed
 	end     cdr.EndReason   // Unplanned, Stop
 	reason  string          // Reason header that came with it
+	headers []sipmsg.Header // Unplanned, Failed: for the caller, if it is refused for that
 }
 
 // Op is what an action does.
@@ -87,7 +91,12 @@ const (
 	opDropIn            // end the caller's leg
 	opDropOut           // end the attempt
 	opFinish            // end, by: close the record, give back what the call holds
+	numOps
 )
+
+func (o Op) String() string {
+	return [numOps]string{"dial", "ring", "journal", "answer", "refuse", "drop inbound", "drop attempt", "finish"}[o]
+}
 
 // An action is one thing that follows from an event. step only names them.
 type action struct {
@@ -96,59 +105,26 @@ type action struct {
 	status  int
 	end     cdr.EndReason
 	by      cdr.HungUpBy
-	reason  string
+	reason  string          // Reason header: to send with it, and for the record's cause
+	headers []sipmsg.Header // opRefuse
 }
 
-// Machine is the whole memory of a call's logic. It does no I/O, takes no lock
-// and reads no clock; it is plain data.
-type Machine struct {
-	Phase   Phase
-	Targets []policy.Target
-	Attempt int // the current one, from 1; 0 before the first
-	Rung    bool
-	Status  int // of the last failed attempt, for the caller
-	Why     Why
+// machine is the whole memory of a call's logic. It does no I/O, takes no lock
+// and reads no clock; it is plain data and may be written and read back at any
+// point.
+type machine struct {
+	Phase   Phase           `json:"phase"`
+	Targets []policy.Target `json:"targets"` // until the call is answered
+	Attempt int             `json:"attempt"` // the current one, from 1; 0 before the first
+	Rung    bool            `json:"rung"`    // the current one has sent 18x
+	// Of the last failed attempt, for the caller if nobody answers:
+	Status  int             `json:"status"`
+	Why     Why             `json:"why"`
+	Reason  string          `json:"reason"`
+	Headers []sipmsg.Header `json:"headers"`
 }
 
-// step applies one event and returns what to do, in order. An event that the
-// phase has no edge for changes nothing: late news of a call that went on.
-func (m *Machine) step(ev event) []action {
-	if !m.accepts(ev) {
-		return nil
-	}
-	switch ev.in {
-	case Planned:
-		m.Targets = ev.targets
-		return m.next()
-	case Unplanned:
-		m.Phase = Done
-		return []action{{op: opRefuse, status: ev.status}, {op: opFinish, end: ev.end, by: cdr.BySystem}}
-	case Rang:
-		m.Phase, m.Rung = Ringing, true
-		return []action{{op: opRing, attempt: ev.attempt}}
-	case Answered:
-		m.Phase = Answering
-		return []action{{op: opJournal, attempt: ev.attempt}}
-	case Failed:
-		return m.failed(ev)
-	case RingTimeout:
-		return m.rungOut()
-	case Journaled:
-		m.Phase = Talking
-		return []action{{op: opAnswer, attempt: m.Attempt}}
-	case Unjournaled:
-		return m.over(action{op: opRefuse, status: 503}, cdr.EndJournal, cdr.BySystem, "")
-	case CallerGone:
-		return m.callerGone(ev)
-	case CalledGone:
-		return m.calledGone(ev)
-	case Stop:
-		return m.stop(ev)
-	}
-	return nil
-}
-
-// phases lists where each input is accepted; the diagram is made from it.
+// phases lists where each input is accepted.
 var phases = [numInputs][]Phase{
 	Planned:     {Routing},
 	Unplanned:   {Routing},
@@ -163,9 +139,9 @@ var phases = [numInputs][]Phase{
 	Stop:        {Routing, Dialing, Ringing, Answering, Talking},
 }
 
-func (m *Machine) accepts(ev event) bool {
+func (m *machine) accepts(ev event) bool {
 	switch ev.in {
-	case Rang, Answered, Failed, RingTimeout:
+	case Rang, Answered, Failed, RingTimeout, CalledGone:
 		if ev.attempt != m.Attempt { // of an attempt that was given up
 			return false
 		}
@@ -178,39 +154,87 @@ func (m *Machine) accepts(ev event) bool {
 	return false
 }
 
-// next dials the next target, or gives up with what the last one said.
-func (m *Machine) next() []action {
-	if m.Attempt == len(m.Targets) {
+// step applies one event and returns what to do, in order. An event that the
+// phase has no edge for changes nothing: late news of a call that went on.
+func (m *machine) step(ev event) []action {
+	if !m.accepts(ev) {
+		return nil
+	}
+	switch ev.in {
+	case Planned:
+		m.Targets, m.Status = ev.targets, 404
+		return m.next()
+	case Unplanned:
 		m.Phase = Done
-		return []action{{op: opRefuse, status: m.Status}, {op: opFinish, end: m.endOfLast(), by: m.byOfLast()}}
+		return []action{{op: opRefuse, status: ev.status, headers: ev.headers}, {op: opFinish, end: ev.end, by: cdr.BySystem}}
+	case Rang:
+		m.Phase, m.Rung = Ringing, true
+		return []action{{op: opRing, attempt: ev.attempt}}
+	case Answered:
+		m.Phase = Answering
+		return []action{{op: opJournal, attempt: ev.attempt}}
+	case Failed:
+		return m.failed(ev)
+	case RingTimeout:
+		return m.rungOut()
+	case Journaled:
+		m.Phase, m.Targets, m.Reason, m.Headers = Talking, nil, "", nil
+		return []action{{op: opAnswer, attempt: m.Attempt}}
+	case Unjournaled:
+		return m.stop(event{end: cdr.EndJournal})
+	case CallerGone:
+		return m.callerGone(ev)
+	case CalledGone:
+		return m.calledGone(ev)
+	case Stop:
+		return m.stop(ev)
+	}
+	return nil
+}
+
+// next dials the next target, or gives up with what the last one said.
+func (m *machine) next() []action {
+	if m.Attempt == len(m.Targets) {
+		return m.giveUp()
 	}
 	m.Attempt++
 	m.Phase, m.Rung = Dialing, false
 	return []action{{op: opDial, attempt: m.Attempt}}
 }
 
-// failed hunts on by the target's rules, or ends the call.
-func (m *Machine) failed(ev event) []action {
-	m.Status, m.Why = ev.status, ev.why
-	if m.hunts(ev) {
-		return m.next()
-	}
+// giveUp refuses the caller with what the last attempt said.
+func (m *machine) giveUp() []action {
 	m.Phase = Done
+	end, by := m.outcome()
 	return []action{
-		{op: opRefuse, status: ev.status, reason: ev.reason},
-		{op: opFinish, end: m.endOfLast(), by: m.byOfLast()},
+		{op: opRefuse, status: m.Status, headers: m.Headers},
+		{op: opFinish, end: end, by: by, reason: m.Reason},
 	}
 }
 
-func (m *Machine) hunts(ev event) bool {
+// failed hunts on by the target's rules, or ends the call. A telephone that
+// rang until the time was up is not rung again by another gateway.
+func (m *machine) failed(ev event) []action {
+	m.Status, m.Why, m.Reason, m.Headers = forCaller(ev.status), ev.why, ev.reason, ev.headers
+	if m.hunts(ev) {
+		return m.next()
+	}
+	return m.giveUp()
+}
+
+func (m *machine) hunts(ev event) bool {
 	t := &m.Targets[m.Attempt-1]
 	switch ev.why {
+	case ByRing:
+		return !m.Rung && t.HuntOn.OnTimeout()
 	case ByTimeout:
 		return t.HuntOn.OnTimeout()
 	case ByTransport:
 		return t.HuntOn.OnTransport()
-	case ByLimit:
-		return true // the called side was never asked
+	case ByLimit: // the called side was never asked
+		return true
+	case ByEarly: // passed over: another may say what the caller has heard
+		return true
 	case ByAnswer, ByPorts:
 		return false
 	default:
@@ -218,80 +242,82 @@ func (m *Machine) hunts(ev event) bool {
 	}
 }
 
-// rungOut gives up on an attempt. A telephone that rang is not rung again by
-// another gateway; a silent gateway is left for the next.
-func (m *Machine) rungOut() []action {
+// rungOut gives up on an attempt.
+func (m *machine) rungOut() []action {
 	drop := action{op: opDropOut, attempt: m.Attempt, reason: `SIP;cause=408;text="Ring timeout"`}
-	rung := m.Rung
-	m.Status, m.Why = 408, ByTimeout
-	if !rung && m.hunts(event{why: ByTimeout}) {
-		return append([]action{drop}, m.next()...)
+	status := 408
+	if m.Rung {
+		status = 480
 	}
-	m.Phase = Done
-	if rung {
-		m.Status = 480
-	}
-	return []action{drop, {op: opRefuse, status: m.Status}, {op: opFinish, end: cdr.EndNoAnswer, by: cdr.BySystem}}
+	return append([]action{drop}, m.failed(event{why: ByRing, status: status})...)
 }
 
-func (m *Machine) callerGone(ev event) []action {
+func (m *machine) callerGone(ev event) []action {
 	end := cdr.EndCancelled
 	if m.Phase == Talking {
 		end = cdr.EndCompleted
 	}
-	var acts []action
-	if m.Attempt > 0 {
-		acts = append(acts, action{op: opDropOut, attempt: m.Attempt, reason: ev.reason})
-	}
 	m.Phase = Done
-	return append(acts, action{op: opFinish, end: end, by: cdr.ByCaller, reason: ev.reason})
+	return append(m.dropOut(ev.reason), action{op: opFinish, end: end, by: cdr.ByCaller, reason: ev.reason})
 }
 
-func (m *Machine) calledGone(ev event) []action {
-	answered := m.Phase == Talking
+// calledGone ends an answered call; one whose caller has not been answered yet
+// is refused.
+func (m *machine) calledGone(ev event) []action {
+	caller := action{op: opDropIn, reason: ev.reason}
+	finish := action{op: opFinish, end: cdr.EndCompleted, by: cdr.ByCalled, reason: ev.reason}
+	if m.Phase == Answering {
+		m.Status = 480
+		caller = action{op: opRefuse, status: m.Status, reason: ev.reason}
+		finish.end = cdr.EndRejected
+	}
 	m.Phase = Done
-	if answered {
-		return []action{
-			{op: opDropIn, reason: ev.reason},
-			{op: opFinish, end: cdr.EndCompleted, by: cdr.ByCalled, reason: ev.reason},
-		}
-	}
-	m.Status = 480
-	return []action{
-		{op: opRefuse, status: 480, reason: ev.reason},
-		{op: opFinish, end: cdr.EndRejected, by: cdr.ByCalled, reason: ev.reason},
-	}
+	return []action{caller, finish}
 }
 
-func (m *Machine) stop(ev event) []action {
-	status := ev.status
-	if status == 0 {
-		status = 503
+// stop ends both sides.
+func (m *machine) stop(ev event) []action {
+	caller := action{op: opRefuse, status: ev.status, reason: ev.reason}
+	if caller.status == 0 {
+		caller.status = 503
 	}
-	first := action{op: opRefuse, status: status, reason: ev.reason}
 	if m.Phase == Talking {
-		first = action{op: opDropIn, reason: ev.reason}
-	}
-	return m.over(first, ev.end, cdr.BySystem, ev.reason)
-}
-
-// over ends both sides.
-func (m *Machine) over(caller action, end cdr.EndReason, by cdr.HungUpBy, reason string) []action {
-	acts := []action{caller}
-	if m.Attempt > 0 {
-		acts = append(acts, action{op: opDropOut, attempt: m.Attempt, reason: reason})
+		caller = action{op: opDropIn, reason: ev.reason}
 	}
 	m.Phase = Done
-	return append(acts, action{op: opFinish, end: end, by: by})
+	acts := append([]action{caller}, m.dropOut(ev.reason)...)
+	return append(acts, action{op: opFinish, end: ev.end, by: cdr.BySystem, reason: ev.reason})
 }
 
-func (m *Machine) endOfLast() cdr.EndReason {
-	switch m.Why {
+// dropOut ends the current attempt, if there is one.
+func (m *machine) dropOut(reason string) []action {
+	if m.Attempt == 0 {
+		return nil
+	}
+	return []action{{op: opDropOut, attempt: m.Attempt, reason: reason}}
+}
+
+// outcome is how a call ends that no attempt has answered.
+func (m *machine) outcome() (cdr.EndReason, cdr.HungUpBy) {
+	if m.Attempt == 0 {
+		return cdr.EndNoRoute, cdr.BySystem
+	}
+	if m.Why == ByStatus {
+		return cdr.EndRejected, cdr.ByCalled
+	}
+	return m.Why.end(), cdr.BySystem
+}
+
+// end is how an attempt that failed so is recorded.
+func (w Why) end() cdr.EndReason {
+	switch w {
 	case ByTimeout, ByTransport:
 		return cdr.EndUnreachable
+	case ByRing:
+		return cdr.EndNoAnswer
 	case ByLimit:
 		return cdr.EndLimit
-	case ByAnswer:
+	case ByAnswer, ByEarly:
 		return cdr.EndBadOffer
 	case ByPorts:
 		return cdr.EndNoPorts
@@ -299,9 +325,20 @@ func (m *Machine) endOfLast() cdr.EndReason {
 	return cdr.EndRejected
 }
 
-func (m *Machine) byOfLast() cdr.HungUpBy {
-	if m.Why == ByStatus {
-		return cdr.ByCalled
+// forCaller is the status that a caller gets for one that an attempt got.
+// Some statuses must carry a header that speaks of our own request (a
+// challenge, a Contact, what is unsupported): they are ours to live with, and
+// without the header they mean nothing.
+func forCaller(status int) int {
+	switch {
+	case status >= 300 && status < 400: // RFC 3261 §21.3: redirected nowhere
+		return 480
+	case status == 401 || status == 407: // §21.4.2, §21.4.8: our credentials, not the caller's
+		return 403
+	case status == 405 || status >= 420 && status <= 423 || status == 494: // §21.4.6, §21.4.15, §21.4.16; RFC 4028 §6; RFC 3329 §2
+		return 500
+	case status == 415: // §21.4.13: we chose the body
+		return 488
 	}
-	return cdr.BySystem
+	return status
 }

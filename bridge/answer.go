@@ -1,0 +1,134 @@
+package bridge
+
+import (
+	"errors"
+
+	"b2bua/legs"
+	"b2bua/policy"
+	"b2bua/rtprelay"
+	"b2bua/sdp"
+)
+
+// hear takes the session description of a response to the attempt, if there is
+// one: it must fit, the caller hears it from now on, and r says what the caller
+// is told. When ok is false the attempt is to be given up, and why says for
+// what.
+func (m *media) hear(k *call, a *attempt, ev legs.Event) (r reply, why Why, ok bool) {
+	answer, ok := a.media.read(ev)
+	if !ok {
+		return reply{}, ByAnswer, false
+	}
+	if answer == nil { // an 18x that only rings
+		return reply{}, 0, true
+	}
+	out := m.present(k, a, answer)
+	newTag := m.shown != nil && !sdp.Same(m.shown, out)
+	if newTag && single(k, a) {
+		// The caller has been promised something else: an 18x goes without its
+		// description, a 2xx not at all.
+		return reply{}, ByEarly, ev.Kind != legs.Accepted
+	}
+	if m.shown == nil || newTag {
+		m.origin.Version++
+		m.shown = out
+	}
+	out.SetOrigin(m.origin)
+	m.connect(k, a, answer)
+	return reply{newTag: newTag, body: legs.Body{Type: "application/sdp", Data: out.Bytes()}}, 0, true
+}
+
+// single reports whether the caller may be shown one early description only:
+// because its own trunk cannot follow more, or because the attempt's asks for
+// it.
+func single(k *call, a *attempt) bool {
+	return k.setup.trunk.EarlyDialogs == policy.EarlySingle || a.target.EarlyDialogs == policy.EarlySingle
+}
+
+// read is the answer in a response, or the one that its early dialog has given
+// before. An 18x may have none, or a body of another kind.
+func (s *side) read(ev legs.Event) (answer *sdp.Session, ok bool) {
+	final := ev.Kind == legs.Accepted
+	switch {
+	case len(ev.Body) > 0 && describes(ev.ContentType):
+		answer, err := sdp.Parse(ev.Body)
+		if err != nil || !fits(s.offer, answer) {
+			return nil, false
+		}
+		s.answer, s.tag = answer, ev.Tag
+		return answer, true
+	case !final:
+		return nil, true
+	case len(ev.Body) == 0 && s.answer != nil && s.tag == ev.Tag:
+		return s.answer, true
+	}
+	return nil, false
+}
+
+// fits is RFC 3264 §6; a direction the offer does not allow is cut down
+// rather than refused, because telephones get it wrong.
+func fits(offer, answer *sdp.Session) bool {
+	err := sdp.CheckAnswer(offer, answer)
+	if err == nil {
+		return true
+	}
+	var e *sdp.AnswerError
+	if !errors.As(err, &e) || e.Fault != sdp.FaultDirection {
+		return false
+	}
+	for i, l := range answer.Media() {
+		l.SetDirection(l.Direction().Answer(offer.Media()[i].Direction()))
+	}
+	return true
+}
+
+// present is the answer as the caller sees it, but for the version of its o=
+// line.
+func (m *media) present(k *call, a *attempt, answer *sdp.Session) *sdp.Session {
+	if m.origin.ID == 0 {
+		m.origin.ID = number(&k.seed)
+	}
+	out := answer.Clone()
+	if a.media.bypass {
+		m.origin.Address = address(k.setup.inv.Listener)
+		out.Anonymise(m.origin)
+		return out
+	}
+	network, streams := k.setup.trunk.Network, m.facingCaller()
+	m.origin.Address = k.b.ourAddress(network, streams)
+	out.Anonymise(m.origin)
+	out.Relay(m.origin.Address)
+	for i, l := range out.Media() {
+		if !l.Disabled() {
+			k.b.point(l, streams[i], network, m.offer.Media()[i].Mux())
+		}
+	}
+	return out
+}
+
+func (m *media) facingCaller() []*rtprelay.Stream {
+	streams := make([]*rtprelay.Stream, len(m.lines))
+	for i := range m.lines {
+		streams[i] = m.lines[i].caller
+	}
+	return streams
+}
+
+// connect joins the caller's streams with those of an attempt.
+func (m *media) connect(k *call, a *attempt, answer *sdp.Session) {
+	m.bypass = a.media.bypass
+	if m.bypass {
+		return
+	}
+	offers := m.offer.Media()
+	for i, l := range answer.Media() {
+		st, caller := a.media.streams[i], m.lines[i].caller
+		if st == nil || l.Disabled() {
+			continue
+		}
+		mux := l.Mux() && a.media.offer.Media()[i].Mux()
+		st.SetRemote(remote(l, offers[i].Flow(), a.leg.Target().Addr(), mux))
+		caller.SetRemote(remote(offers[i], l.Flow(), k.setup.inv.Source.Addr(), offers[i].Mux()))
+		m.lines[i].called = st
+		m.lines[i].session.Join(caller, st)
+	}
+}

@@ -1,0 +1,186 @@
+package bridge
+
+import (
+	"net/netip"
+	"time"
+
+	"b2bua/cdr"
+	"b2bua/legs"
+	"b2bua/legs/sipmsg"
+	"b2bua/legs/transport"
+	"b2bua/policy"
+)
+
+// An attempt is one outbound INVITE.
+type attempt struct {
+	call     *call
+	no       int
+	target   *policy.Target // nil once the caller is answered
+	leg      *legs.Outbound // nil until it is dialled
+	ours     netip.Addr     // our address towards it
+	media    side
+	timer    *legs.Timer // the ring timeout
+	answered time.Time   // monotonic; zero when it was not
+	held     bool        // it takes a place on its trunk
+	silenced bool        // no Reason header may reach it
+}
+
+// dial makes attempt no: it finds the gateway, opens its media ports and sends
+// the INVITE. What cannot be dialled is a failed attempt like any other.
+func (k *call) dial(c *legs.Core, no int) []event {
+	t := &k.m.Targets[no-1]
+	a := &attempt{call: k, no: no, target: t, silenced: removes(t.HeaderPolicy, "Reason")}
+	k.attempt = a
+	k.rec.Attempts = append(k.rec.Attempts, cdr.Attempt{
+		AttemptNo: no, Reason: cdr.AttemptRoute, Trunk: t.Trunk, Gateway: t.Gateway,
+		StartedAt: stamp(c), Sent: cdr.Sent{Caller: t.Caller, Called: t.Called},
+	})
+	trunk := t.Trunk
+	k.rec.OutboundTrunk = &trunk
+	k.b.metrics.attempts.Inc()
+	if a.held = k.b.take(t.Trunk, t.Limits, c.Now()); !a.held {
+		return []event{{in: Failed, attempt: no, status: 503, why: ByLimit}}
+	}
+	uri, err := sipmsg.ParseURI(t.Gateway)
+	if err != nil { // compiled policy has none
+		return []event{{in: Failed, attempt: no, status: 500, why: ByTransport}}
+	}
+	a.timer = c.Schedule(c.Now().Add(t.RingTimeout.Std()), a)
+	// An IP address answers at once, still inside this step: its failures are
+	// returned. A name answers later, as an input of its own.
+	var failed []event
+	inside := true
+	c.Resolve(uri, func(c *legs.Core, addrs []netip.AddrPort, err error) {
+		if !k.waitsFor(a) {
+			return
+		}
+		ev, ok := k.invite(c, a, uri, addrs, err)
+		switch {
+		case ok:
+		case inside:
+			failed = []event{ev}
+		default:
+			k.apply(c, ev)
+		}
+	})
+	inside = false
+	return failed
+}
+
+// invite sends the INVITE of an attempt to the first address of its gateway
+// that we can reach.
+func (k *call) invite(c *legs.Core, a *attempt, uri sipmsg.URI, addrs []netip.AddrPort, err error) (event, bool) {
+	unreachable := event{in: Failed, attempt: a.no, status: 503, why: ByTransport}
+	if err != nil || len(addrs) == 0 {
+		k.b.log.Info("gateway not found", "call_id", k.rec.CallID, "trunk", a.target.Trunk, "gateway", a.target.Gateway, "err", err)
+		return unreachable, false
+	}
+	dest, listener, ok := pick(c, a.target.Network, addrs)
+	if !ok {
+		k.b.log.Warn("no listener reaches the gateway", "call_id", k.rec.CallID, "network", a.target.Network, "gateway", a.target.Gateway)
+		return unreachable, false
+	}
+	a.ours = address(c.Listener(listener))
+	body, why, ok := k.media.offerTo(k, a, dest.Addr())
+	if !ok {
+		return event{in: Failed, attempt: a.no, status: why.status(), why: why}, false
+	}
+	call := k.request(a.target, uri, c.Listener(listener).Advertise)
+	call.Body = legs.Body{Type: "application/sdp", Data: body}
+	sent := &a.rec().Sent
+	sent.RequestURI, sent.Destination = call.RequestURI, dest.String()
+	a.leg = c.Dial(a, legs.Peer{
+		Trunk: a.target.Trunk, InDialogSource: a.target.InDialogSource, Listener: listener, Address: dest,
+	}, call)
+	sent.SIPCallID = a.leg.Dialog.CallID
+	return event{}, true
+}
+
+// pick chooses the first address that a listener of the network reaches.
+func pick(c *legs.Core, network string, addrs []netip.AddrPort) (dest netip.AddrPort, listener int, ok bool) {
+	for _, dest := range addrs {
+		if listener, ok := c.Select(network, dest); ok {
+			return dest, listener, true
+		}
+	}
+	return netip.AddrPort{}, 0, false
+}
+
+// request is the INVITE of a target: nothing of the caller's but the digits and
+// what the header policy lets pass.
+func (k *call) request(t *policy.Target, gateway sipmsg.URI, ours string) *legs.Call {
+	uri := gateway
+	uri.User, uri.Headers = sipmsg.EscapeUser(t.Called), ""
+	to := uri
+	to.Params = nil
+	hops := 69
+	if inv := k.setup.inv; inv.MaxForwards >= 0 {
+		hops = inv.MaxForwards - 1 // RFC 7332: a B2BUA counts too
+	}
+	from, headers := k.forward(t, ours)
+	return &legs.Call{
+		RequestURI: uri.String(), From: from, To: "<" + to.String() + ">",
+		MaxForwards: hops, Headers: headers,
+	}
+}
+
+// status is what the caller gets for an attempt that failed on our side.
+func (w Why) status() int {
+	if w == ByPorts {
+		return 503
+	}
+	return 488
+}
+
+// over closes the attempt's part of the record and gives back what it holds.
+// The first time counts.
+func (a *attempt) over(c *legs.Core, end cdr.EndReason) {
+	a.stopTimer()
+	if r := a.rec(); r.EndedAt == nil {
+		now := stamp(c)
+		r.EndedAt, r.EndReason = &now, &end
+		if !a.answered.IsZero() {
+			r.BillableMS = c.Now().Sub(a.answered).Milliseconds()
+		}
+	}
+	a.giveBack()
+}
+
+func (a *attempt) giveBack() {
+	a.media.close()
+	if a.held {
+		a.held = false
+		a.call.b.release(a.rec().Trunk)
+	}
+}
+
+// settle lets go of what only the way to the answer needed.
+func (a *attempt) settle() {
+	a.target, a.media.offer, a.media.answer = nil, nil, nil
+}
+
+func (a *attempt) stopTimer() {
+	if a.timer != nil {
+		a.timer.Stop()
+		a.timer = nil
+	}
+}
+
+// rec is the attempt's part of the record.
+func (a *attempt) rec() *cdr.Attempt { return &a.call.rec.Attempts[a.no-1] }
+
+// Owner lets the panic fence know whose timer it is.
+func (a *attempt) Owner() any { return a.call }
+
+// Wake is the ring timeout of the attempt.
+func (a *attempt) Wake(c *legs.Core) {
+	a.call.apply(c, event{in: RingTimeout, attempt: a.no})
+}
+
+// address is what a listener calls itself, when that is an IP address.
+func address(l transport.Listener) netip.Addr {
+	if ap, err := netip.ParseAddrPort(l.Advertise); err == nil {
+		return ap.Addr()
+	}
+	return l.Addr.Addr()
+}

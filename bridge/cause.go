@@ -1,0 +1,77 @@
+package bridge
+
+import (
+	"strconv"
+	"strings"
+
+	"b2bua/cdr"
+)
+
+// cause is the Q.850 cause of an ended call: what a Reason header said, else
+// normal clearing of an answered call, else what the status stands for (RFC 3398
+// §8.2.6.1).
+func cause(r *cdr.Record, reason string) *int {
+	n, ok := reasonCause(reason)
+	switch {
+	case ok:
+	case r.AnsweredAt != nil:
+		n = 16
+	case r.SIPStatus != nil:
+		n = causeOf(*r.SIPStatus)
+	default:
+		return nil
+	}
+	return &n
+}
+
+// reasonCause reads the cause of a Q.850 Reason header (RFC 3326 §2).
+func reasonCause(reason string) (int, bool) {
+	for _, value := range strings.Split(reason, ",") {
+		parts := strings.Split(value, ";")
+		if !strings.EqualFold(strings.TrimSpace(parts[0]), "Q.850") {
+			continue
+		}
+		for _, p := range parts[1:] {
+			name, v, _ := strings.Cut(strings.TrimSpace(p), "=")
+			if n, err := strconv.Atoi(v); err == nil && strings.EqualFold(name, "cause") && n > 0 && n < 128 {
+				return n, true
+			}
+		}
+	}
+	return 0, false
+}
+
+// causeOf maps a SIP status to Q.850 (RFC 3398 §8.2.6.1).
+func causeOf(status int) int {
+	switch status {
+	case 401, 402, 403, 407, 603:
+		return 21
+	case 404, 485, 604:
+		return 1
+	case 405, 416, 421, 493, 501:
+		return 63
+	case 406, 415, 488, 606:
+		return 88
+	case 408, 504:
+		return 102
+	case 410:
+		return 22
+	case 413, 414, 420, 505, 513:
+		return 127
+	case 480:
+		return 18
+	case 482, 483:
+		return 25
+	case 484:
+		return 28
+	case 486, 600:
+		return 17
+	case 487:
+		return 16
+	case 502:
+		return 38
+	case 500, 503:
+		return 41
+	}
+	return 31
+}

@@ -1,0 +1,183 @@
+package bridge
+
+import (
+	"net/netip"
+	"strings"
+
+	"b2bua/cdr"
+	"b2bua/legs"
+	"b2bua/legs/sipmsg"
+	"b2bua/policy"
+	"b2bua/rtprelay"
+	"b2bua/sdp"
+)
+
+// receive reads the caller's offer. When ok is false, ev says how the call is
+// refused.
+func (m *media) receive(inv *legs.Invite) (ev event, ok bool) {
+	ev = event{in: Unplanned, status: 488, end: cdr.EndBadOffer}
+	if len(inv.Body) == 0 { // an INVITE without an offer
+		return ev, false
+	}
+	if coding := inv.Header("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
+		ev.status, ev.headers = 415, []sipmsg.Header{{Name: "Accept-Encoding", Value: "identity"}} // RFC 3261 §21.4.13
+		return ev, false
+	}
+	if !describes(inv.ContentType) {
+		ev.status, ev.headers = 415, []sipmsg.Header{{Name: "Accept", Value: "application/sdp"}}
+		return ev, false
+	}
+	offer, err := sdp.Parse(inv.Body)
+	if err != nil {
+		return ev, false
+	}
+	for _, l := range offer.Media() {
+		if !l.Disabled() {
+			m.offer = offer
+			return event{}, true
+		}
+	}
+	return ev, false
+}
+
+// describes reports whether a body is a session description.
+func describes(contentType string) bool {
+	kind, _, _ := strings.Cut(contentType, ";")
+	return strings.EqualFold(strings.TrimSpace(kind), "application/sdp")
+}
+
+// offerTo makes the offer of an attempt: the caller's, from our own origin and
+// ports. ok is false when there is no port, or nothing that can be relayed.
+func (m *media) offerTo(k *call, a *attempt, dest netip.Addr) (body []byte, why Why, ok bool) {
+	out := m.offer.Clone()
+	trunk := k.setup.trunk
+	a.media.bypass = trunk.Media == policy.MediaBypass && a.target.Media == policy.MediaBypass &&
+		!wishesOf(k.setup.inv.Headers).session // RFC 3323 §4.2: the address of the caller's media is private
+	if a.media.bypass {
+		out.Anonymise(sdp.Origin{ID: number(&k.seed), Version: 1, Address: a.ours})
+		a.media.offer = out
+		return out.Bytes(), 0, true
+	}
+	if err := m.openCaller(k); err != nil {
+		k.b.log.Warn("no media port towards the caller", "call_id", k.rec.CallID, "err", err)
+		return nil, ByPorts, false
+	}
+	if err := m.openCalled(a, dest.Is6()); err != nil {
+		k.b.log.Warn("no media port towards the gateway", "call_id", k.rec.CallID, "network", a.target.Network, "err", err)
+		return nil, ByPorts, false
+	}
+	local := k.b.ourAddress(a.target.Network, a.media.streams)
+	if !local.IsValid() {
+		return nil, ByAnswer, false
+	}
+	out.Anonymise(sdp.Origin{ID: number(&k.seed), Version: 1, Address: local})
+	out.Relay(local)
+	for i, l := range out.Media() {
+		k.b.point(l, a.media.streams[i], a.target.Network, l.Mux())
+	}
+	a.media.offer = out
+	return out.Bytes(), 0, true
+}
+
+// openCaller opens the ports that face the caller, once for all attempts.
+func (m *media) openCaller(k *call) error {
+	if m.lines != nil {
+		return nil
+	}
+	inv := k.setup.inv
+	m.lines = make([]line, len(m.offer.Media()))
+	for i, l := range m.offer.Media() {
+		if l.Disabled() || !l.UDP() {
+			continue
+		}
+		s, err := k.b.cfg.Relay.Session(uint32(k.ref), rtprelay.SessionConfig{Ref: k.ref, Index: i})
+		if err != nil {
+			m.close()
+			return err
+		}
+		m.lines[i] = line{kind: strings.Clone(l.Kind()), session: s}
+		v6 := l.Address().Is6() && !l.Address().Is4In6()
+		if !l.Address().IsValid() {
+			v6 = inv.Source.Addr().Is6()
+		}
+		if m.lines[i].caller, err = s.Open(k.setup.trunk.Network, v6); err != nil {
+			m.close()
+			return err
+		}
+		m.lines[i].caller.SetRemote(remote(l, sdp.SendRecv, inv.Source.Addr(), l.Mux()))
+	}
+	return nil
+}
+
+// openCalled opens the ports that face an attempt.
+func (m *media) openCalled(a *attempt, v6 bool) (err error) {
+	a.media.streams = make([]*rtprelay.Stream, len(m.lines))
+	for i := range m.lines {
+		if m.lines[i].session == nil {
+			continue
+		}
+		if a.media.streams[i], err = m.lines[i].session.Open(a.target.Network, v6); err != nil {
+			a.media.close()
+			return err
+		}
+	}
+	return nil
+}
+
+// ourAddress is the address of the first stream, as SDP names it; the zero Addr
+// when there is none.
+func (b *Bridge) ourAddress(network string, streams []*rtprelay.Stream) netip.Addr {
+	for _, st := range streams {
+		if st != nil {
+			return b.public(network, st.LocalRTP().Addr())
+		}
+	}
+	return netip.Addr{}
+}
+
+// public is the address that SDP names for a local one.
+func (b *Bridge) public(network string, local netip.Addr) netip.Addr {
+	if a, ok := b.cfg.Advertise[AdvertiseKey(network, local.Is6())]; ok {
+		return a
+	}
+	return local
+}
+
+// AdvertiseKey is the key of Config.Advertise for one family of a network.
+func AdvertiseKey(network string, v6 bool) string {
+	if v6 {
+		return network + "/6"
+	}
+	return network + "/4"
+}
+
+// point makes an m-line name our stream; without one it is rejected.
+func (b *Bridge) point(l *sdp.Media, st *rtprelay.Stream, network string, mux bool) {
+	if st == nil {
+		l.Disable()
+		return
+	}
+	rtp, rtcp := st.LocalRTP(), st.LocalRTCP()
+	addr := b.public(network, rtp.Addr())
+	l.SetAddress(netip.AddrPortFrom(addr, rtp.Port()), netip.AddrPortFrom(addr, rtcp.Port()), mux)
+}
+
+// remote tells a stream who its peer is, from the peer's own m-line. other is
+// the direction that the other side allows.
+func remote(l *sdp.Media, other sdp.Direction, signalling netip.Addr, mux bool) rtprelay.Remote {
+	r := rtprelay.Remote{
+		RTP: l.RTPAddress(), RTCP: l.RTCP(), Mux: mux,
+		Send: l.Flow().Receives() && other.Sends(), Recv: l.Flow().Sends() && other.Receives(),
+		Learn: true, Prefixes: []netip.Prefix{netip.PrefixFrom(signalling, signalling.BitLen())},
+		PayloadTypes: l.PayloadSet(),
+	}
+	for _, pt := range l.PayloadTypes() {
+		if rate := l.ClockRate(pt); rate > 0 {
+			if r.ClockRates == nil {
+				r.ClockRates = make(map[uint8]uint32, 4)
+			}
+			r.ClockRates[pt] = uint32(rate)
+		}
+	}
+	return r
+}
