@@ -25,7 +25,7 @@ var order = [][]string{
 var aside = map[string]int{
 	"policy/policytest": 0,
 	"internal/siptest":  0,
-	"store/storetest":   0,
+	"store/storetest":   4,
 	"internal/pgtest":   4,
 	"internal/archtest": 6,
 	"test":              6,
