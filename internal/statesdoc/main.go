@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 
+	"b2bua/bridge"
 	"b2bua/legs/txn"
 )
 
@@ -18,6 +19,7 @@ import (
 func rooms() []room {
 	return []room{
 		describe("legs/txn", "Transactions: one request, its responses, and their retransmission.", txn.Machines()),
+		describe("bridge", "Calls: an inbound leg, the attempts to find somebody for it, and the record. A timeout after 18x is not hunted on.", bridge.Machines()),
 	}
 }
 
