@@ -171,6 +171,11 @@ type object map[string]any
 // route makes the usual policy: calls from host 2 go to these gateways in turn.
 func (s *server) route(trunk object, gateways ...string) {
 	s.t.Helper()
+	s.routeFrom(s.ip(2), trunk, gateways...)
+}
+
+func (s *server) routeFrom(source string, trunk object, gateways ...string) {
+	s.t.Helper()
 	list := make([]object, len(gateways))
 	for i, g := range gateways {
 		list[i] = object{"uri": "sip:" + g, "priority": i + 1}
@@ -179,7 +184,7 @@ func (s *server) route(trunk object, gateways ...string) {
 	for k, v := range trunk {
 		carrier[k] = v
 	}
-	s.api("POST", "/v1/trunks", object{"name": "pbx", "sources": []string{s.ip(2) + "/32"}, "gateways": []object{{"uri": "sip:" + s.ip(2) + ":5060"}}}, nil)
+	s.api("POST", "/v1/trunks", object{"name": "pbx", "sources": []string{source + "/32"}, "gateways": []object{{"uri": "sip:" + source + ":5060"}}}, nil)
 	s.api("POST", "/v1/trunks", carrier, nil)
 	s.api("POST", "/v1/routes", object{"name": "everything", "match": object{"called_prefix": ""}, "targets": []object{{"trunk": "carrier"}}}, nil)
 }
