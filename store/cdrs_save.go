@@ -1,10 +1,13 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"b2bua/cdr"
@@ -34,7 +37,13 @@ func (s *Store) SaveCDRs(ctx context.Context, records []cdr.Record) error {
 	if len(records) == 0 {
 		return nil
 	}
-	return s.timed("save_cdrs", func() error {
+	// Two processes that save the same records in different orders would wait
+	// for each other.
+	records = slices.Clone(records)
+	slices.SortStableFunc(records, func(a, b cdr.Record) int {
+		return cmp.Or(strings.Compare(a.CallID, b.CallID), a.StartedAt.Compare(b.StartedAt))
+	})
+	return s.timed(opSaveCDRs, func() error {
 		return s.write(ctx, func(tx *sql.Tx) error {
 			return chunks(records, insertRows, func(part []cdr.Record) error { return s.saveCDRs(ctx, tx, part) })
 		})

@@ -33,7 +33,11 @@ func (e *storeError) Unwrap() []error {
 	return []error{e.means, e.cause}
 }
 
-// timed is done with the time it took; f begins now.
+// opSaveCDRs is the operation whose records may be at fault.
+const opSaveCDRs = "save_cdrs"
+
+// timed runs f as an operation: its time is measured, its error is told by
+// done.
 func (s *Store) timed(op string, f func() error) error {
 	begin := time.Now()
 	err := f()
@@ -60,7 +64,9 @@ func (s *Store) done(op string, err error) error {
 	case classBadRecord:
 		e.means = cdr.ErrBadRecord
 	case classDuplicate:
-		e.means = policy.ErrConflict
+		if e.means = policy.ErrConflict; op == opSaveCDRs {
+			e.means = cdr.ErrBadRecord // an attempt_no twice
+		}
 	case classUnavailable:
 		e.means = ErrUnavailable
 	case classOther:

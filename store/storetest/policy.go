@@ -1,0 +1,354 @@
+package storetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"b2bua/policy"
+	"b2bua/store"
+)
+
+func policyTests() map[string]func(*testing.T, env) {
+	return map[string]func(*testing.T, env){
+		"empty":              testEmptyPolicy,
+		"round trip":         testPolicyRoundTrip,
+		"every field":        testEveryField,
+		"ids":                testIDs,
+		"removal":            testRemoval,
+		"names swapped":      testNamesSwapped,
+		"trunk replaced":     testTrunkReplaced,
+		"rollback":           testRollback,
+		"concurrent editors": testConcurrentEditors,
+		"one state":          testLoadSeesOneState,
+	}
+}
+
+func testEmptyPolicy(t *testing.T, e env) {
+	got := load(t, e.open(t))
+	want := policy.Set{Accounts: []policy.Account{}, Trunks: []policy.Trunk{}, Routes: []policy.Route{}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// What EditPolicy returns is what every process loads from then on.
+func testPolicyRoundTrip(t *testing.T, e env) {
+	s, other := e.open(t), e.open(t)
+	got := edit(t, s, func(set *policy.Set) { *set = sampleSet() })
+	want := sampleSet()
+	want.Revision = 1
+	copyIDs(&want, got)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("returned:\n%s", diff)
+	}
+	if diff := cmp.Diff(got, load(t, other)); diff != "" {
+		t.Errorf("loaded by another process:\n%s", diff)
+	}
+	again := edit(t, other, func(set *policy.Set) {
+		if diff := cmp.Diff(got, *set); diff != "" {
+			t.Errorf("given to edit:\n%s", diff)
+		}
+	})
+	got.Revision = 2
+	if diff := cmp.Diff(got, again); diff != "" {
+		t.Errorf("after a change of nothing:\n%s", diff)
+	}
+}
+
+// Every field of every object is saved when it alone changes.
+func testEveryField(t *testing.T, e env) {
+	s := e.open(t)
+	edit(t, s, func(set *policy.Set) { *set = sampleSet() })
+	for i, change := range []func(a *policy.Account, t *policy.Trunk, r *policy.Route){
+		func(a *policy.Account, _ *policy.Trunk, _ *policy.Route) { a.Enabled = false },
+		func(a *policy.Account, _ *policy.Trunk, _ *policy.Route) { a.CreatedAt = epoch.Add(time.Hour) },
+		func(a *policy.Account, _ *policy.Trunk, _ *policy.Route) { a.UpdatedAt = epoch.Add(time.Microsecond) },
+		func(_ *policy.Account, t *policy.Trunk, _ *policy.Route) { t.Account = "acme" },
+		func(_ *policy.Account, t *policy.Trunk, _ *policy.Route) { t.Account = "" },
+		func(_ *policy.Account, t *policy.Trunk, _ *policy.Route) { t.Enabled = false },
+		func(_ *policy.Account, t *policy.Trunk, _ *policy.Route) { t.Network = "inside" },
+		func(_ *policy.Account, t *policy.Trunk, _ *policy.Route) {
+			t.Sources = []string{"2001:db8::/32", "10.0.0.0/8"}
+		},
+		func(_ *policy.Account, t *policy.Trunk, _ *policy.Route) { t.Sources = []string{} },
+		func(_ *policy.Account, t *policy.Trunk, _ *policy.Route) { t.Gateways[0].URI = "sip:other" },
+		func(_ *policy.Account, t *policy.Trunk, _ *policy.Route) { t.Gateways[1].Priority = 7 },
+		func(_ *policy.Account, t *policy.Trunk, _ *policy.Route) { t.Gateways[1].Weight = 65535 },
+		func(_ *policy.Account, t *policy.Trunk, _ *policy.Route) { t.Gateways[0].Enabled = false },
+		func(_ *policy.Account, t *policy.Trunk, _ *policy.Route) { slices.Reverse(t.Gateways) },
+		func(_ *policy.Account, t *policy.Trunk, _ *policy.Route) { t.Gateways = t.Gateways[:1] },
+		func(_ *policy.Account, t *policy.Trunk, _ *policy.Route) { t.Gateways = []policy.Gateway{} },
+		func(_ *policy.Account, t *policy.Trunk, _ *policy.Route) { t.Media = "bypass" },
+		func(_ *policy.Account, t *policy.Trunk, _ *policy.Route) { t.HuntOn = []string{"timeout", "503"} },
+		func(_ *policy.Account, t *policy.Trunk, _ *policy.Route) {
+			t.RingTimeout = policy.Duration(90 * time.Second)
+		},
+		func(_ *policy.Account, t *policy.Trunk, _ *policy.Route) { t.EarlyDialogs = "single" },
+		func(_ *policy.Account, t *policy.Trunk, _ *policy.Route) { t.InDialogSource = "any" },
+		func(_ *policy.Account, t *policy.Trunk, _ *policy.Route) { t.MTU = "off" },
+		func(_ *policy.Account, t *policy.Trunk, _ *policy.Route) { t.HeaderPolicy.Trusted = false },
+		func(_ *policy.Account, t *policy.Trunk, _ *policy.Route) {
+			t.HeaderPolicy.Pass = []string{"X-B", "X-A"}
+		},
+		func(_ *policy.Account, t *policy.Trunk, _ *policy.Route) { t.HeaderPolicy.Remove = []string{} },
+		func(_ *policy.Account, t *policy.Trunk, _ *policy.Route) {
+			t.Limits = policy.Limits{MaxCalls: 1_000_000, MaxCPS: 3}
+		},
+		func(_ *policy.Account, t *policy.Trunk, _ *policy.Route) { t.CreatedAt = epoch.Add(-time.Hour) },
+		func(_ *policy.Account, t *policy.Trunk, _ *policy.Route) { t.UpdatedAt = epoch.Add(time.Hour) },
+		func(_ *policy.Account, _ *policy.Trunk, r *policy.Route) { r.Enabled = false },
+		func(_ *policy.Account, _ *policy.Trunk, r *policy.Route) { r.Priority = 65535 },
+		func(_ *policy.Account, _ *policy.Trunk, r *policy.Route) { r.Match.CalledPrefix = "+33" },
+		func(_ *policy.Account, _ *policy.Trunk, r *policy.Route) { r.Match.CallerPrefix = "1" },
+		func(_ *policy.Account, _ *policy.Trunk, r *policy.Route) { r.Match.InboundTrunk = "carrier" },
+		func(_ *policy.Account, _ *policy.Trunk, r *policy.Route) { r.Match.InboundTrunk = "" },
+		func(_ *policy.Account, _ *policy.Trunk, r *policy.Route) { r.Targets[0].Weight = 9 },
+		func(_ *policy.Account, _ *policy.Trunk, r *policy.Route) { r.Targets[0].Trunk = "pbx" },
+		func(_ *policy.Account, _ *policy.Trunk, r *policy.Route) { slices.Reverse(r.Targets) },
+		func(_ *policy.Account, _ *policy.Trunk, r *policy.Route) { r.Targets = []policy.RouteTarget{} },
+		func(_ *policy.Account, _ *policy.Trunk, r *policy.Route) { r.UpdatedAt = epoch.Add(time.Hour) },
+	} {
+		before := load(t, s)
+		want := load(t, s)
+		change(&want.Accounts[0], &want.Trunks[0], &want.Routes[0])
+		if cmp.Equal(before, want) {
+			t.Fatalf("change %d changes nothing", i)
+		}
+		got := edit(t, s, func(set *policy.Set) { change(&set.Accounts[0], &set.Trunks[0], &set.Routes[0]) })
+		want.Revision++
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("change %d, returned:\n%s", i, diff)
+		}
+		if diff := cmp.Diff(want, load(t, s)); diff != "" {
+			t.Errorf("change %d, loaded:\n%s", i, diff)
+		}
+	}
+}
+
+// An object without an id gets one and keeps it whatever else changes.
+func testIDs(t *testing.T, e env) {
+	s := e.open(t)
+	first := edit(t, s, func(set *policy.Set) { *set = sampleSet() })
+	ids := map[string]bool{}
+	for _, id := range []string{first.Accounts[0].AccountID, first.Trunks[0].TrunkID, first.Trunks[1].TrunkID, first.Routes[0].RouteID} {
+		if len(id) != 36 || ids[id] {
+			t.Errorf("id %q", id)
+		}
+		ids[id] = true
+	}
+	second := edit(t, s, func(set *policy.Set) {
+		set.Trunks[0].Name, set.Trunks[0].Sources = "renamed", nil
+		set.Routes[0].Targets = []policy.RouteTarget{{Trunk: "renamed", Weight: 1}}
+		set.Routes[0].Match.InboundTrunk = "renamed"
+		set.Routes = append(set.Routes, policy.NewRoute("new"))
+	})
+	i := slices.IndexFunc(second.Trunks, func(t policy.Trunk) bool { return t.Name == "renamed" })
+	if i < 0 || second.Trunks[i].TrunkID != first.Trunks[0].TrunkID {
+		t.Error("a renamed trunk lost its id")
+	}
+	if diff := cmp.Diff(second, load(t, s)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func testRemoval(t *testing.T, e env) {
+	s := e.open(t)
+	edit(t, s, func(set *policy.Set) { *set = sampleSet() })
+	edit(t, s, func(set *policy.Set) {
+		set.Routes = nil
+		set.Trunks = set.Trunks[:1]
+		set.Trunks[0].Account = ""
+		set.Accounts = nil
+	})
+	got := load(t, s)
+	if len(got.Routes) != 0 || len(got.Trunks) != 1 || len(got.Accounts) != 0 {
+		t.Errorf("%+v", got)
+	}
+	if len(got.Trunks[0].Gateways) != 2 {
+		t.Error("the gateways of the trunk that stays are gone")
+	}
+}
+
+// Objects may exchange their names in one change, and a name that becomes free
+// may be taken in the same change.
+func testNamesSwapped(t *testing.T, e env) {
+	s := e.open(t)
+	edit(t, s, func(set *policy.Set) {
+		for _, name := range []string{"a", "b", "c"} {
+			set.Accounts = append(set.Accounts, policy.NewAccount(name))
+			set.Trunks = append(set.Trunks, policy.NewTrunk(name))
+			set.Routes = append(set.Routes, policy.NewRoute(name))
+		}
+	})
+	before := load(t, s)
+	after := edit(t, s, func(set *policy.Set) {
+		rotate := []string{"b", "c"}
+		for i, name := range rotate {
+			set.Accounts[i].Name, set.Trunks[i].Name, set.Routes[i].Name = name, name, name
+		}
+		set.Accounts[2], set.Trunks[2], set.Routes[2] = policy.NewAccount("a"), policy.NewTrunk("a"), policy.NewRoute("a")
+	})
+	if after.Accounts[1].AccountID != before.Accounts[0].AccountID || after.Trunks[2].TrunkID != before.Trunks[1].TrunkID ||
+		after.Routes[1].RouteID != before.Routes[0].RouteID {
+		t.Errorf("before %+v\nafter %+v", before, after)
+	}
+	if diff := cmp.Diff(after, load(t, s)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// A trunk that another one of the same name replaces: what names it follows.
+func testTrunkReplaced(t *testing.T, e env) {
+	s := e.open(t)
+	edit(t, s, func(set *policy.Set) { *set = sampleSet() })
+	got := edit(t, s, func(set *policy.Set) {
+		for i := range set.Trunks {
+			set.Trunks[i].TrunkID = ""
+		}
+		for i := range set.Accounts {
+			set.Accounts[i].AccountID = ""
+		}
+	})
+	if diff := cmp.Diff(got, load(t, s)); diff != "" {
+		t.Error(diff)
+	}
+	if len(got.Routes[0].Targets) != 2 || got.Routes[0].Match.InboundTrunk == "" || got.Trunks[0].Account == "" {
+		t.Errorf("references were lost: %+v", got)
+	}
+}
+
+// An error, a panic or a cancelled context leaves everything as it was.
+func testRollback(t *testing.T, e env) {
+	s := e.open(t)
+	before := edit(t, s, func(set *policy.Set) { *set = sampleSet() })
+	mine := errors.New("mine")
+	change := func(set *policy.Set) {
+		set.Accounts[0].Enabled = false
+		set.Routes = nil
+	}
+	if _, err := s.EditPolicy(t.Context(), func(set *policy.Set) error {
+		change(set)
+		return fmt.Errorf("not now: %w", mine)
+	}); !errors.Is(err, mine) {
+		t.Errorf("the error became %v", err)
+	}
+	func() {
+		defer func() {
+			if recover() == nil {
+				t.Error("the panic was swallowed")
+			}
+		}()
+		s.EditPolicy(t.Context(), func(set *policy.Set) error { //nolint:errcheck // it panics
+			change(set)
+			panic("a bug")
+		})
+	}()
+	ctx, cancel := context.WithCancel(t.Context())
+	if _, err := s.EditPolicy(ctx, func(set *policy.Set) error {
+		change(set)
+		cancel()
+		return nil
+	}); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled edit: %v", err)
+	}
+	if _, err := s.EditPolicy(ctx, func(*policy.Set) error { return nil }); !errors.Is(err, context.Canceled) {
+		t.Errorf("edit with a cancelled context: %v", err)
+	}
+	if diff := cmp.Diff(before, load(t, s)); diff != "" {
+		t.Error(diff)
+	}
+	if got := edit(t, s, func(*policy.Set) {}); got.Revision != before.Revision+1 {
+		t.Errorf("revision %d after %d", got.Revision, before.Revision)
+	}
+}
+
+// Editors of several processes take turns: no change is lost, every revision
+// is given once.
+func testConcurrentEditors(t *testing.T, e env) {
+	const processes, editors, edits = 2, 3, 5
+	var mu sync.Mutex
+	revisions := map[int64]bool{}
+	var all sync.WaitGroup
+	for p := range processes {
+		s := e.open(t)
+		for n := range editors {
+			all.Go(func() {
+				for i := range edits {
+					set, err := s.EditPolicy(t.Context(), func(set *policy.Set) error {
+						set.Accounts = append(set.Accounts, policy.NewAccount(fmt.Sprintf("a-%d-%d-%d", p, n, i)))
+						return nil
+					})
+					if err != nil {
+						t.Error(err)
+					}
+					mu.Lock()
+					if revisions[set.Revision] {
+						t.Errorf("revision %d was given twice", set.Revision)
+					}
+					revisions[set.Revision] = true
+					mu.Unlock()
+				}
+			})
+		}
+	}
+	all.Wait()
+	got := load(t, e.open(t))
+	if want := processes * editors * edits; len(got.Accounts) != want || got.Revision != int64(want) {
+		t.Errorf("%d accounts at revision %d, want %d", len(got.Accounts), got.Revision, want)
+	}
+}
+
+// A reader sees the set of one revision, never half of a change.
+func testLoadSeesOneState(t *testing.T, e env) {
+	writer, reader := e.open(t), e.open(t)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for i := range 20 {
+			edit(t, writer, func(set *policy.Set) {
+				name := fmt.Sprintf("n-%d", i)
+				set.Accounts = append(set.Accounts, policy.NewAccount(name))
+				set.Routes = append(set.Routes, policy.NewRoute(name))
+			})
+		}
+	}()
+	for {
+		got := load(t, reader)
+		if int64(len(got.Accounts)) != got.Revision || len(got.Routes) != len(got.Accounts) {
+			t.Fatalf("revision %d with %d accounts and %d routes", got.Revision, len(got.Accounts), len(got.Routes))
+		}
+		select {
+		case <-done:
+			return
+		default:
+		}
+	}
+}
+
+func load(t testing.TB, s *store.Store) policy.Set {
+	t.Helper()
+	set, err := s.LoadPolicy(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return set
+}
+
+func edit(t testing.TB, s *store.Store, change func(*policy.Set)) policy.Set {
+	t.Helper()
+	set, err := s.EditPolicy(t.Context(), func(set *policy.Set) error {
+		change(set)
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	return set
+}
