@@ -96,7 +96,7 @@ func (s *Session) silentSince() (time.Duration, bool) {
 			continue
 		}
 		other := c.peer.control.Load()
-		if !other.recv || other.peer != st {
+		if !other.recv {
 			continue
 		}
 		running = true

@@ -35,7 +35,7 @@ func decide(l *latch, c *control, a *arrival) verdict {
 		if _, ok := parseRTCP(a.packet); !ok {
 			return verdict{drop: DropMalformed}
 		}
-		return l.verdict(l.judgeMuxed(c, a), verdict{rtcp: true, relay: true})
+		return l.verdict(c, l.judgeMuxed(c, a), verdict{rtcp: true, relay: true})
 	}
 	h, ok := parseRTP(a.packet)
 	if !ok {
@@ -44,7 +44,7 @@ func decide(l *latch, c *control, a *arrival) verdict {
 	if reservedForRTCP(h.payloadType) {
 		return verdict{drop: DropUnexpected}
 	}
-	v := l.verdict(l.judgeRTP(c, a, h), verdict{header: h, relay: true})
+	v := l.verdict(c, l.judgeRTP(c, a, h), verdict{header: h, relay: true})
 	if v.relay && !c.recv {
 		v.relay, v.drop = false, DropNotReceiving
 	}
@@ -63,14 +63,14 @@ func decideRTCPPort(l *latch, c *control, a *arrival) verdict {
 	if c.mux {
 		return verdict{drop: DropUnexpected} // RFC 5761 §5.1.1: agreed to use the RTP port
 	}
-	v := l.verdict(l.judgeRTCP(c, a, ssrc), verdict{rtcp: true, relay: true})
+	v := l.verdict(c, l.judgeRTCP(c, a, ssrc), verdict{rtcp: true, relay: true})
 	v.latched = false // the event is about RTP
 	return v
 }
 
 // verdict completes good, the verdict for a packet of the peer, by what the
 // latch thinks of the source.
-func (l *latch) verdict(t trust, good verdict) verdict {
+func (l *latch) verdict(c *control, t trust, good verdict) verdict {
 	switch t {
 	case known, fresh:
 		good.accepted, good.latched = true, t == fresh
@@ -78,8 +78,10 @@ func (l *latch) verdict(t trust, good verdict) verdict {
 	case maybe:
 		return verdict{drop: DropLearning}
 	default:
-		first := !l.conflicted && l.generation != 0
-		l.conflicted = true
+		// There is no conflict where no peer is known: not signalled yet, or held
+		// with the address 0.0.0.0 (RFC 2543).
+		first := !l.conflicted && (c.rtp.IsValid() || l.rtp.lock != unlocked)
+		l.conflicted = l.conflicted || first
 		return verdict{drop: DropStranger, conflict: first}
 	}
 }

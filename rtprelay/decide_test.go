@@ -94,8 +94,8 @@ func TestDecide(t *testing.T) {
 		in     []arriving
 	}{
 		"nothing signalled": {Remote{}, []arriving{
-			{0, signalledRTP, m(1), false, first},
-			{0, signalledRTP, m(2), false, "stranger"},
+			{0, signalledRTP, m(1), false, "stranger"},
+			{0, signalledRTCP, report, true, "stranger"},
 		}},
 		"signalled address is believed at once, others never": {peer(), []arriving{
 			{0, stranger, m(1), false, first},

@@ -215,6 +215,32 @@ func TestPeerThatIsGoneIsNoError(t *testing.T) {
 	expect(t, alice.rtp, bob.talk(b), a.LocalRTP())
 }
 
+// TestPendingErrorCostsNoPacket: an ICMP error that waits on a socket makes its
+// next send fail; that packet is sent again.
+func TestPendingErrorCostsNoPacket(t *testing.T) {
+	t.Parallel()
+	g := newStill(t)
+	l := newLine(t, g.rig, g.w.step)
+	gone := at(l.bob.rtp)
+	if err := l.bob.rtp.Close(); err != nil {
+		t.Fatal(err)
+	}
+	l.send(t, l.alice.rtp, l.a)
+	g.w.step() // now the error is pending on b's socket, and epoll says so
+	back, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(gone))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer back.Close()
+	l.sequence()
+	l.send(t, l.alice.rtp, l.a)
+	g.w.packets([]uint64{l.a.token}, 0) // a's packet is handled before b's error is
+	expect(t, back, l.voice, l.b.LocalRTP())
+	if got := l.b.Stats().ICMPErrors; got != 1 {
+		t.Errorf("%d ICMP errors, want 1", got)
+	}
+}
+
 func TestOutOfDescriptors(t *testing.T) { // not parallel: it takes all descriptors of the process
 	g := newRig(t, newPoller, func(c *Config) { portRange(c, 20000, 20001) })
 	s, err := g.Session(0, SessionConfig{})

@@ -21,7 +21,7 @@ type quality struct {
 	started  bool
 	settled  bool // transit is valid
 	maxSeq   uint16
-	cycles   uint64 // sequence wraps, times seqMod
+	cycles   uint32 // sequence wraps, times seqMod; good for 2.7 years of 20 ms packets
 	baseSeq  uint32
 	badSeq   uint32 // the sequence number that would confirm a restart; seqMod+1 = none
 	received uint64

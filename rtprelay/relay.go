@@ -30,7 +30,7 @@ type Relay struct {
 	sockets atomic.Int64
 	streams atomic.Int64
 
-	mu       sync.Mutex // guards the following fields
+	mu       sync.Mutex // guards the following fields; taken after a session's
 	sessions map[*Session]struct{}
 	closed   bool
 }
@@ -197,13 +197,14 @@ func (r *Relay) pool(network string, v6 bool) (*ports, error) {
 	if !ok {
 		return nil, fmt.Errorf("%w: %q", ErrNoNetwork, network)
 	}
-	if v6 && pools[1] != nil {
-		return pools[1], nil
+	p, version := pools[0], 4
+	if v6 {
+		p, version = pools[1], 6
 	}
-	if !v6 && pools[0] != nil {
-		return pools[0], nil
+	if p == nil {
+		return nil, fmt.Errorf("%w: %q has no IPv%d address", ErrNoNetwork, network, version)
 	}
-	return nil, fmt.Errorf("%w: %q has no IPv%d address", ErrNoNetwork, network, map[bool]int{false: 4, true: 6}[v6])
+	return p, nil
 }
 
 // refused counts work that the relay had to refuse.

@@ -348,6 +348,25 @@ func TestLargestAndSmallestPackets(t *testing.T) {
 	g.dropped(a, DropMalformed, 6)
 }
 
+func TestCountsLossPerDirection(t *testing.T) {
+	t.Parallel()
+	g := newRig(t, newPoller)
+	_, a, b := g.session(SessionConfig{})
+	alice, bob := newPhone(t, newHost()), newPhone(t, newHost())
+	a.SetRemote(alice.remote())
+	b.SetRemote(bob.remote())
+	for n := range 20 {
+		if n == 5 || n == 12 {
+			alice.sequence += 3 // lost before us
+		}
+		expect(t, bob.rtp, alice.talk(a), b.LocalRTP())
+		expect(t, alice.rtp, bob.talk(b), a.LocalRTP())
+	}
+	if got, other := a.Stats(), b.Stats(); got.Lost != 6 || got.Packets != 20 || other.Lost != 0 {
+		t.Errorf("lost %d of %d and %d, want 6 of 20 and 0", got.Lost, got.Packets, other.Lost)
+	}
+}
+
 func TestStatsSurviveClose(t *testing.T) {
 	t.Parallel()
 	g := newRig(t, newPoller)

@@ -86,7 +86,6 @@ func (st *Stream) bind() (rtp, rtcp socket, err error) {
 			break
 		}
 		st.rtp = netip.AddrPortFrom(st.ports.address, port)
-		st.rtcp = netip.AddrPortFrom(st.ports.address, port+1)
 		if rtp, rtcp, err = w.openPair(st); err == nil {
 			return rtp, rtcp, nil
 		}
@@ -148,7 +147,7 @@ func (s *Session) withoutLoopsLocked(r Remote) Remote {
 	for _, st := range s.streams {
 		for _, a := range []*netip.AddrPort{&r.RTP, &r.RTCP} {
 			own := netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
-			if own == st.rtp || own == st.rtcp {
+			if own == st.rtp || own == st.LocalRTCP() {
 				s.relay.cfg.Logger.Warn("rtprelay: signalled address is our own port, ignored", "address", own)
 				*a = netip.AddrPort{}
 			}

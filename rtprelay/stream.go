@@ -12,9 +12,8 @@ type Stream struct {
 	// set once by Open
 	session *Session
 	ports   *ports
-	rtp     netip.AddrPort
-	rtcp    netip.AddrPort
-	token   uint64 // of the RTP socket, see slots
+	rtp     netip.AddrPort // local; RTCP has the next port
+	token   uint64         // of the RTP socket, see slots
 
 	// written under session.mu, read by the worker with every packet
 	control atomic.Pointer[control]
@@ -38,7 +37,9 @@ type Stream struct {
 func (st *Stream) LocalRTP() netip.AddrPort { return st.rtp }
 
 // LocalRTCP is the same for RTCP: the next port. It stays open under rtcp-mux.
-func (st *Stream) LocalRTCP() netip.AddrPort { return st.rtcp }
+func (st *Stream) LocalRTCP() netip.AddrPort {
+	return netip.AddrPortFrom(st.rtp.Addr(), st.rtp.Port()+1)
+}
 
 // SetRemote says who the peer is and what may flow. When RTP, RTCP or Mux
 // differ from before the stream forgets the source it had latched on and

@@ -134,6 +134,18 @@ func TestRefreshDoesNotPostponeTheTimeout(t *testing.T) {
 	tm.timesOut(60 * time.Second)
 }
 
+// A peer that has moved gets the whole time to be heard from there.
+func TestNewAddressStartsTheTimeoutAgain(t *testing.T) {
+	t.Parallel()
+	tm := newTimed(t, 60*time.Second)
+	tm.a.SetRemote(tm.alice.remote())
+	tm.b.SetRemote(tm.bob.remote())
+	tm.clock.move(50 * time.Second)
+	tm.b.SetRemote(newPhone(t, newHost()).remote())
+	tm.quietUntil(109 * time.Second)
+	tm.timesOut(110 * time.Second)
+}
+
 func TestCutStreamsDoNotTimeOut(t *testing.T) {
 	t.Parallel()
 	tm := newTimed(t, 60*time.Second)

@@ -321,7 +321,7 @@ func (w *worker) openPair(st *Stream) (rtp, rtcp socket, err error) {
 	if rtp, err = w.poll.open(st.rtp, st.token); err != nil {
 		return nil, nil, err
 	}
-	if rtcp, err = w.poll.open(st.rtcp, st.token|1); err != nil {
+	if rtcp, err = w.poll.open(st.LocalRTCP(), st.token|1); err != nil {
 		rtp.close()
 		return nil, nil, err
 	}
