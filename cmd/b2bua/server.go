@@ -223,7 +223,8 @@ func (s *server) startHTTP(ctx context.Context) error {
 	s.token = token
 	handler := api.New(api.Config{
 		Policy: s.policy, Calls: calls{s.bridge}, CDRs: s.store, Ready: s.ready,
-		Metrics: promhttp.HandlerFor(s.reg, promhttp.HandlerOpts{}), Token: token,
+		Unavailable: store.ErrUnavailable,
+		Metrics:     promhttp.HandlerFor(s.reg, promhttp.HandlerOpts{}), Token: token,
 		Version: buildVersion(), Logger: s.log, Own: api.NewMetrics(s.reg),
 	})
 	s.http = api.NewServer(s.cfg.HTTP.Listen, handler, s.log)
