@@ -40,7 +40,7 @@ type Config struct {
 	LearnPackets int                // consistent packets it takes to learn such a source, 1..255; 0 = 3
 	MaxSessions  int                // open sessions; 0 = 20000
 	EventQueue   int                // events waiting per worker, more are dropped and counted; 0 = 1024
-	Events       func([]Event)      // receives events in batches, from one goroutine of the relay; the slice is valid only during the call; nil = discard
+	Events       func([]Event)      // receives batches, from one goroutine of the relay; the slice is valid only during the call; nil = discard
 	Logger       *slog.Logger       // nil = discard
 	Metrics      *Metrics           // nil = unregistered
 

@@ -48,10 +48,11 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		portConflicts: counter("b2bua_media_port_conflicts_total", "Port pairs of our range found in use by another process."),
 		panics:        counter("b2bua_media_panics_total", "Faults that cost a packet, an order or a batch of events."),
 
-		portPairs: prometheus.NewDesc("b2bua_media_port_pairs", "Port pairs by network and state: free, used, quarantined.", []string{"network", "state"}, nil),
-		sockets:   prometheus.NewDesc("b2bua_media_sockets", "Open media sockets.", nil, nil),
-		sessions:  prometheus.NewDesc("b2bua_media_sessions", "Open media sessions.", nil, nil),
-		streams:   prometheus.NewDesc("b2bua_media_streams", "Open streams.", nil, nil),
+		portPairs: prometheus.NewDesc("b2bua_media_port_pairs", "Port pairs by network and state: free, used, quarantined.",
+			[]string{"network", "state"}, nil),
+		sockets:  prometheus.NewDesc("b2bua_media_sockets", "Open media sockets.", nil, nil),
+		sessions: prometheus.NewDesc("b2bua_media_sessions", "Open media sessions.", nil, nil),
+		streams:  prometheus.NewDesc("b2bua_media_streams", "Open streams.", nil, nil),
 	}
 	m.rtp, m.rtcp = m.packets.WithLabelValues("rtp"), m.packets.WithLabelValues("rtcp")
 	for d := range NumDrops {
@@ -86,8 +87,11 @@ func (m *Metrics) add(t *tally) {
 		counter prometheus.Counter
 		n       *uint64
 	}{
-		{m.rtp, &t.rtp}, {m.rtcp, &t.rtcp}, {m.octets, &t.octets},
-		{m.icmpErrors, &t.icmpErrors}, {m.lostEvents, &t.lostEvents},
+		{m.rtp, &t.rtp},
+		{m.rtcp, &t.rtcp},
+		{m.octets, &t.octets},
+		{m.icmpErrors, &t.icmpErrors},
+		{m.lostEvents, &t.lostEvents},
 	} {
 		addTo(f.counter, f.n)
 	}

@@ -59,8 +59,7 @@ func (p *portable) open(local netip.AddrPort, token uint64) (socket, error) {
 
 // portableError gives a failed open its meaning to this package.
 func portableError(err error) error {
-	var call *os.SyscallError
-	if errors.As(err, &call) {
+	if call, ok := errors.AsType[*os.SyscallError](err); ok {
 		switch {
 		case errors.Is(call.Err, syscall.EADDRINUSE):
 			return errors.Join(errPortTaken, err)

@@ -104,8 +104,12 @@ func TestPortsModel(t *testing.T) {
 func TestPortsRangeEnds(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ lo, hi, pairs, first int }{
-		{10000, 10001, 1, 10000}, {10000, 10002, 1, 10000}, {10001, 10003, 1, 10002},
-		{10001, 10005, 2, 10002}, {65534, 65535, 1, 65534}, {1024, 65535, 32256, 1024},
+		{10000, 10001, 1, 10000},
+		{10000, 10002, 1, 10000},
+		{10001, 10003, 1, 10002},
+		{10001, 10005, 2, 10002},
+		{65534, 65535, 1, 65534},
+		{1024, 65535, 32256, 1024},
 	} {
 		p := newPorts(loopback, tt.lo, tt.hi)
 		if p.size != tt.pairs || int(p.first) != tt.first {

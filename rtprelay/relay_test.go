@@ -1,6 +1,7 @@
 package rtprelay
 
 import (
+	"errors"
 	"net/netip"
 	"testing"
 	"time"
@@ -381,7 +382,7 @@ func TestStatsSurviveClose(t *testing.T) {
 	a.SetRemote(bob.remote())
 	s.Join(a, b)
 	s.SetTimeout(time.Second)
-	if _, err := s.Open("default", false); err != ErrClosed {
+	if _, err := s.Open("default", false); !errors.Is(err, ErrClosed) {
 		t.Errorf("Open after Close: %v, want ErrClosed", err)
 	}
 	g.settle()

@@ -1,6 +1,7 @@
 package rtprelay
 
 import (
+	"errors"
 	"net/netip"
 	"runtime"
 	"runtime/debug"
@@ -196,7 +197,7 @@ func (w *worker) forward(in, out *Stream, v *verdict, packet []byte) {
 		via = out.rtcpSocket
 	}
 	err := via.send(packet, to)
-	if err == errUnreachable { // told about an earlier packet; this one has not been sent
+	if errors.Is(err, errUnreachable) { // told about an earlier packet; this one has not been sent
 		w.failed(out, err)
 		err = via.send(packet, to)
 	}
@@ -210,7 +211,7 @@ func (w *worker) forward(in, out *Stream, v *verdict, packet []byte) {
 
 // failed counts what a receive or send ran into. No error ends a stream.
 func (w *worker) failed(st *Stream, err error) {
-	if err != errAgain {
+	if !errors.Is(err, errAgain) {
 		st.counters.icmpErrors.Add(1)
 		w.tally.icmpErrors++
 	}
