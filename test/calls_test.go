@@ -151,6 +151,7 @@ func TestThousandCalls(t *testing.T) {
 	s := serve(t, "")
 	idle := func(name string) float64 { return s.metric(name) }
 	goroutines, fds := idle("go_goroutines"), idle("process_open_fds")
+	ports := s.metric("b2bua_media_port_pairs", `state="free"`)
 
 	uas := sipp{
 		scenario: "uas", ip: s.ip(3), calls: calls,
@@ -166,11 +167,16 @@ func TestThousandCalls(t *testing.T) {
 		expect{cdr.EndCompleted, cdr.ByCaller, 200, 1, true}.check(t, r)
 	}
 	s.await("calls active", 0, func() float64 { return s.metric("b2bua_calls_active") })
-	s.await("port pairs in use", 0, func() float64 { return s.metric("b2bua_rtp_ports", `state="used"`) })
-	s.await("port pairs in quarantine", 0, func() float64 { return s.metric("b2bua_rtp_ports", `state="quarantined"`) })
-	t.Logf("goroutines %v before, %v after; descriptors %v before, %v after; free port pairs %v",
-		goroutines, idle("go_goroutines"), fds, idle("process_open_fds"), s.metric("b2bua_rtp_ports", `state="free"`))
-	const pool = 8 // connections of the HTTP client and of the database, with their goroutines
+	s.await("port pairs in use", 0, func() float64 { return s.metric("b2bua_media_port_pairs", `state="used"`) })
+	s.await("port pairs in quarantine", 0, func() float64 { return s.metric("b2bua_media_port_pairs", `state="quarantined"`) })
+	s.await("media sockets", 0, func() float64 { return s.metric("b2bua_media_sockets") })
+	if free := s.metric("b2bua_media_port_pairs", `state="free"`); free != ports {
+		t.Errorf("%v free port pairs, %v before", free, ports)
+	}
+	// The idle pool: connections of the HTTP client and of the database, each
+	// with a goroutine or two.
+	const pool = 8
+	t.Logf("goroutines %v before, %v after; descriptors %v before, %v after; idle pool at most %d", goroutines, idle("go_goroutines"), fds, idle("process_open_fds"), pool)
 	if g := idle("go_goroutines"); g > goroutines+pool {
 		t.Errorf("%v goroutines, %v when idle before", g, goroutines)
 	}

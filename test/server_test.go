@@ -219,12 +219,13 @@ func (s *server) cdrs(n int) []cdr.Record {
 	}
 }
 
-// metric is the sum of one metric's series whose text contains all of labels.
+// metric is the sum of one metric's series whose text contains all of labels;
+// that there is none fails the test.
 func (s *server) metric(name string, labels ...string) float64 {
 	s.t.Helper()
 	var text string
 	s.api("GET", "/metrics", nil, &text)
-	sum := 0.0
+	sum, found := 0.0, false
 series:
 	for _, line := range regexp.MustCompile(`(?m)^`+name+`(\{[^}]*\})? (\S+)$`).FindAllStringSubmatch(text, -1) {
 		for _, l := range labels {
@@ -236,7 +237,10 @@ series:
 		if err != nil {
 			s.t.Fatal(err)
 		}
-		sum += v
+		sum, found = sum+v, true
+	}
+	if !found {
+		s.t.Fatalf("no metric %s with %v", name, labels)
 	}
 	return sum
 }
