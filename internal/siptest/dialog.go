@@ -13,26 +13,41 @@ func SDP(addr netip.AddrPort) []byte {
 		"m=audio %[2]d RTP/AVP 0 8 101\r\na=rtpmap:101 telephone-event/8000\r\n", addr.Addr(), addr.Port())
 }
 
-// Invite builds the INVITE of a new call to uri.
-func (p *Peer) Invite(uri, from, callID string, body []byte) *sipmsg.Message {
-	m := &sipmsg.Message{
-		Method: "INVITE", RequestURI: uri,
-		Vias:        []sipmsg.Via{p.via()},
-		From:        sipmsg.Address{Raw: "<sip:" + from + "@phone.invalid>;tag=t-" + callID},
-		To:          sipmsg.Address{Raw: "<" + uri + ">"},
+// Outside builds a request outside any dialog to uri.
+func (p *Peer) Outside(method, uri, from, callID string) *sipmsg.Message {
+	return &sipmsg.Message{
+		Method: method, RequestURI: uri,
+		Vias:        []sipmsg.Via{p.Via()},
+		From:        p.Address("<sip:" + from + "@phone.invalid>;tag=t-" + callID),
+		To:          p.Address("<" + uri + ">"),
 		CallID:      callID,
 		CSeq:        1,
 		MaxForwards: 70,
-		Contacts:    []sipmsg.Address{{Raw: "<sip:" + from + "@" + p.Addr().String() + ">"}},
-		Body:        body,
 	}
-	if len(body) > 0 {
+}
+
+// Invite builds the INVITE of a new call to uri.
+func (p *Peer) Invite(uri, from, callID string, body []byte) *sipmsg.Message {
+	m := p.Outside("INVITE", uri, from, callID)
+	m.Contacts = []sipmsg.Address{p.Address("<sip:" + from + "@" + p.Addr().String() + ">")}
+	if m.Body = body; len(body) > 0 {
 		m.ContentType = "application/sdp"
 	}
 	return m
 }
 
-func (p *Peer) via() sipmsg.Via {
+// Address reads an address that a test has written.
+func (p *Peer) Address(s string) sipmsg.Address {
+	p.t.Helper()
+	a, err := sipmsg.ParseAddress(s)
+	if err != nil {
+		p.t.Fatalf("siptest: %q: %v", s, err)
+	}
+	return a
+}
+
+// Via is the Via of a new request.
+func (p *Peer) Via() sipmsg.Via {
 	return sipmsg.Via{Raw: "SIP/2.0/UDP " + p.Addr().String() + ";branch=" + p.Branch() + ";rport"}
 }
 
@@ -44,7 +59,7 @@ func (p *Peer) Request(method string, cseq uint32, invite, response *sipmsg.Mess
 		target = response.Contacts[0].URI.String()
 	}
 	return &sipmsg.Message{
-		Method: method, RequestURI: target, Vias: []sipmsg.Via{p.via()},
+		Method: method, RequestURI: target, Vias: []sipmsg.Via{p.Via()},
 		From: invite.From, To: response.To, CallID: invite.CallID, CSeq: cseq, MaxForwards: 70,
 	}
 }
@@ -68,7 +83,7 @@ func (p *Peer) Ack(invite, final *sipmsg.Message) *sipmsg.Message {
 // Respond builds a response as a UAS: with a To tag, a Contact and a body.
 func (p *Peer) Respond(req *sipmsg.Message, status int, tag string, body []byte) *sipmsg.Message {
 	m := sipmsg.NewResponse(req, status, "", tag)
-	m.Contacts = []sipmsg.Address{{Raw: "<sip:callee@" + p.Addr().String() + ">"}}
+	m.Contacts = []sipmsg.Address{p.Address("<sip:callee@" + p.Addr().String() + ">")}
 	if len(body) > 0 {
 		m.ContentType, m.Body = "application/sdp", body
 	}
@@ -83,7 +98,7 @@ func (p *Peer) UASRequest(method string, cseq uint32, invite, ok *sipmsg.Message
 		target = invite.Contacts[0].URI.String()
 	}
 	return &sipmsg.Message{
-		Method: method, RequestURI: target, Vias: []sipmsg.Via{p.via()},
+		Method: method, RequestURI: target, Vias: []sipmsg.Via{p.Via()},
 		From: ok.To, To: invite.From, CallID: invite.CallID, CSeq: cseq, MaxForwards: 70,
 	}
 }
