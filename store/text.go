@@ -8,19 +8,21 @@ import (
 )
 
 // What strangers send goes into text columns: Postgres takes neither NUL nor
-// invalid UTF-8, SQLite takes both. Each is replaced here, so that both
-// databases hold and compare the same.
-const replacement = "\ufffd"
+// invalid UTF-8, SQLite takes both. Each such octet becomes U+FFFD, as it does
+// in JSON, so that both databases hold and compare the same, and a record is
+// the same whether it came through the journal or not.
 
 // text returns s as a database keeps it.
 func text(s string) string {
-	if !utf8.ValidString(s) {
-		s = strings.ToValidUTF8(s, replacement)
+	if utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 {
+		return s
 	}
-	if strings.IndexByte(s, 0) >= 0 {
-		s = strings.ReplaceAll(s, "\x00", replacement)
-	}
-	return s
+	return strings.Map(func(r rune) rune { // sees U+FFFD for every invalid octet
+		if r == 0 {
+			return utf8.RuneError
+		}
+		return r
+	}, s)
 }
 
 // textOf is text for what may not have happened.

@@ -287,7 +287,7 @@ func testCDRText(t *testing.T, e env) {
 	r.Attempts[0].Sent.RequestURI, r.Attempts[1].Trunk = "\x00", "\xff"
 	save(t, s, r)
 	want := *r.Clone()
-	want.Caller, want.Called = "a\ufffdb", "\ufffd1"
+	want.Caller, want.Called = "a\ufffdb", "\ufffd\ufffd1"
 	want.Received.From, want.Received.To = "x\ufffd\\u0000\\\ufffd", "\ufffd("
 	want.InboundTrunk = ptr("tr\ufffdnk")
 	want.Media.Streams[0].Remote, want.RelatedCalls[0].Relation = "\ufffd", "\\x\ufffd\ufffd"
