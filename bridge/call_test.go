@@ -1,193 +1,186 @@
 package bridge_test
 
 import (
-	"log/slog"
-	"net/netip"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
-	"b2bua/bridge"
 	"b2bua/cdr"
-	"b2bua/internal/siptest"
-	"b2bua/legs"
-	"b2bua/legs/resolve"
-	"b2bua/legs/transport"
-	"b2bua/legs/txn"
-	"b2bua/policy"
-	"b2bua/rtprelay"
-	"b2bua/sdp"
+	"b2bua/legs/sipmsg"
 )
 
-// records is a journal that hands ended records to the test.
-type records struct {
-	mu     sync.Mutex
-	marks  []cdr.Mark
-	ended  chan *cdr.Record
-	refuse error
-	full   bool
-}
-
-func (r *records) Append(mark cdr.Mark, rec *cdr.Record, done func(error)) bool {
-	r.mu.Lock()
-	r.marks = append(r.marks, mark)
-	full, refuse := r.full, r.refuse
-	r.mu.Unlock()
-	if full && mark != cdr.Ended {
-		return false
-	}
-	if mark == cdr.Ended {
-		r.ended <- rec.Clone()
-	}
-	if done != nil {
-		go done(refuse)
-	}
-	return true
-}
-
-// A rig is a stack with a bridge, a caller and gateways on loopback.
-type rig struct {
-	t       *testing.T
-	server  netip.AddrPort
-	stack   *legs.Stack
-	bridge  *bridge.Bridge
-	relay   *rtprelay.Relay
-	journal *records
-	caller  *siptest.Peer
-	gates   []*siptest.Peer
-}
-
-type option func(*policy.Set, *bridge.Config, *legs.Config)
-
-func newRig(t *testing.T, gateways int, options ...option) *rig {
-	t.Helper()
-	r := &rig{t: t, journal: &records{ended: make(chan *cdr.Record, 64)}}
-	r.caller = siptest.New(t, "127.0.0.2:0")
-	carrier := policy.NewTrunk("carrier")
-	for i := range gateways {
-		g := siptest.New(t, "127.0.0.3:0")
-		r.gates = append(r.gates, g)
-		gw := policy.NewGateway("sip:" + g.Addr().String())
-		gw.Priority = i + 1
-		carrier.Gateways = append(carrier.Gateways, gw)
-	}
-	pbx := policy.NewTrunk("pbx")
-	pbx.Sources = []string{"127.0.0.2/32"}
-	pbx.Gateways = []policy.Gateway{policy.NewGateway("sip:" + r.caller.Addr().String())}
-	route := policy.NewRoute("everything")
-	route.Targets = []policy.RouteTarget{policy.NewRouteTarget("carrier")}
-	set := policy.Set{Revision: 7, Trunks: []policy.Trunk{pbx, carrier}, Routes: []policy.Route{route}}
-
-	var err error
-	r.relay, err = rtprelay.New(rtprelay.Config{
-		Networks: map[string]rtprelay.Network{"default": {Addresses: []netip.Addr{netip.MustParseAddr("127.0.0.4")}, PortMin: 20000, PortMax: 20999}},
-		Workers:  1, Quarantine: -1,
-		Events: func(b []rtprelay.Event) { r.bridge.MediaEvents(b) },
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	bc := bridge.Config{NodeID: "1", Relay: r.relay, Journal: r.journal}
-	lc := legs.Config{
-		Node: 1, Product: "b2bua", Sockets: 1,
-		Listeners:     []transport.ListenerConfig{{URL: "udp://127.0.0.1:0", Network: "default"}},
-		Timers:        txn.Timers{T1: 50 * time.Millisecond, T2: 200 * time.Millisecond, T4: 200 * time.Millisecond},
-		RejectUnknown: map[string]bool{"default": true},
-		Resolver:      resolve.New(resolve.Config{}),
-	}
-	logger := slog.New(slog.NewTextHandler(t.Output(), nil))
-	bc.Logger, lc.Logger = logger, logger
-	for _, o := range options {
-		o(&set, &bc, &lc)
-	}
-	snap, faults := policy.Compile(set)
-	if len(faults) > 0 {
-		t.Fatal(faults)
-	}
-	bc.Engine = policy.NewEngine(snap)
-	if r.bridge, err = bridge.New(bc); err != nil {
-		t.Fatal(err)
-	}
-	lc.Handler = r.bridge
-	lc.Identify, lc.Allowed = snap.Identify, snap.Allowed
-	if r.stack, err = legs.Start(lc); err != nil {
-		t.Fatal(err)
-	}
-	r.bridge.Bind(r.stack)
-	r.server = r.stack.Listeners()[0].Addr
-	t.Cleanup(func() {
-		if err := r.stack.Stop(); err != nil {
-			t.Error(err)
-		}
-		lc.Resolver.Close()
-		if g := r.relay.Gauges(); g.Sessions != 0 || g.Streams != 0 {
-			t.Errorf("relay not idle: %+v", g)
-		}
-		if err := r.relay.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return r
-}
-
-func (r *rig) record() *cdr.Record {
-	r.t.Helper()
-	select {
-	case rec := <-r.journal.ended:
-		return rec
-	case <-time.After(siptest.Patience):
-		r.t.Fatal("no CDR")
-		return nil
-	}
-}
-
-func TestCall(t *testing.T) {
+func TestAnswer(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, 1)
-	callee := r.gates[0]
-	media := netip.MustParseAddrPort("127.0.0.2:4000")
-	invite := r.caller.Invite("sip:33123456789@"+r.server.String(), "1000", "c1", siptest.SDP(media))
-	r.caller.Send(r.server, invite)
-
-	got := callee.Expect("INVITE")
-	if got.CallID == invite.CallID || got.From.Tag() == invite.From.Tag() || len(got.Vias) != 1 {
-		t.Errorf("the caller's ids leak: %+v", got)
+	d := r.invite()
+	if len(d.got.Vias) != 1 || len(d.got.Contacts) != 1 || len(d.got.RecordRoutes)+len(d.got.Routes) != 0 {
+		t.Errorf("not an INVITE of our own: %+v", d.got)
 	}
-	if raw := strings.Join([]string{got.From.Raw, got.To.Raw, got.Contacts[0].Raw, string(got.Body)}, "\n"); strings.Contains(raw, "127.0.0.2") || strings.Contains(raw, "phone.invalid") {
-		t.Errorf("the caller's address leaks:\n%s", raw)
+	if d.got.MaxForwards != 69 || d.got.URI.User != called || d.got.To.URI.User != called || d.got.From.URI.User != "1000" {
+		t.Errorf("INVITE %s from %s, Max-Forwards %d", d.got.RequestURI, d.got.From.Raw, d.got.MaxForwards)
 	}
-	if got.MaxForwards != 69 || got.URI.User != "33123456789" {
-		t.Errorf("Max-Forwards %d, user %s", got.MaxForwards, got.URI.User)
+	if host := d.got.From.URI.Host; host != r.ip(serverIP) {
+		t.Errorf("From host %s", host)
 	}
-	offer, err := sdp.Parse(got.Body)
-	if err != nil {
-		t.Fatal(err)
+	if a := parse(t, d.got.Body).Media()[0].RTPAddress().Addr().String(); a != r.ip(relayIP) {
+		t.Errorf("the offer points at %s", a)
 	}
-	if a := offer.Media()[0].RTPAddress().Addr().String(); a != "127.0.0.4" {
-		t.Errorf("offer points at %s", a)
+	d.says(180, nil)
+	ringing := d.hears("180")
+	d.answers(gateSDP(d.gate))
+	if tag := d.answer.To.Tag(); tag == "" || tag != ringing.To.Tag() {
+		t.Errorf("To tags %q and %q of one dialog", ringing.To.Tag(), tag)
 	}
-
-	callee.Send(r.server, callee.Respond(got, 180, "ct", nil))
-	r.caller.Expect("180")
-	ok := callee.Respond(got, 200, "ct", siptest.SDP(netip.MustParseAddrPort("127.0.0.3:4002")))
-	callee.Send(r.server, ok)
-	callee.Expect("ACK")
-	answered := r.caller.Expect("200 INVITE")
-	if answered.To.Tag() == "ct" || strings.Contains(string(answered.Body), "127.0.0.3") {
-		t.Errorf("the callee leaks: %s\n%s", answered.To.Raw, answered.Body)
+	if a := parse(t, d.answer.Body).Media()[0].RTPAddress().Addr().String(); a != r.ip(relayIP) {
+		t.Errorf("the answer points at %s", a)
 	}
-	r.caller.Send(r.server, r.caller.Request("ACK", 1, invite, answered))
 	if n := r.bridge.Live(); n != 1 {
 		t.Errorf("%d live calls", n)
 	}
-	r.caller.Send(r.server, r.caller.Request("BYE", 2, invite, answered))
-	r.caller.Expect("200 BYE")
-	bye := callee.Expect("BYE")
-	callee.Send(r.server, callee.Respond(bye, 200, "", nil))
-
-	rec := r.record()
-	if rec.EndReason == nil || *rec.EndReason != cdr.EndCompleted || *rec.HungUpBy != cdr.ByCaller || *rec.SIPStatus != 200 ||
-		rec.AnsweredAt == nil || rec.RingingAt == nil || *rec.InboundTrunk != "pbx" || *rec.OutboundTrunk != "carrier" || len(rec.Attempts) != 1 {
-		t.Errorf("record %+v", rec)
+	d.callerBye()
+	r.ends(cdr.EndCompleted, cdr.ByCaller, 200)
+	if n := r.journal.count(cdr.Answered); n != 1 {
+		t.Errorf("%d answer records", n)
 	}
+}
+
+func TestCalledHangsUp(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, 1)
+	r.call().calledBye()
+	r.ends(cdr.EndCompleted, cdr.ByCalled, 200)
+}
+
+// Both hang up before either has heard of it.
+func TestHangupsCross(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, 1)
+	d := r.call()
+	theirs := d.gate.UASRequest("BYE", 1, d.got, d.ok)
+	r.caller.Send(r.server, r.caller.Request("BYE", 2, d.invite, d.answer))
+	r.caller.Expect("200 BYE")
+	ours := d.gate.Expect("BYE")
+	d.gate.Send(r.server, theirs)
+	d.gate.Expect("200 BYE")
+	d.gate.Send(r.server, d.gate.Respond(ours, 200, "", nil))
+	r.ends(cdr.EndCompleted, cdr.ByCaller, 200)
+	r.caller.Silent()
+}
+
+// A Reason header passes with a BYE, in both directions and with every value.
+func TestReasonOfBye(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, 1)
+	reason := sipmsg.Header{Name: "Reason", Value: `Q.850;cause=31;text="normal, unspecified"`}
+	also := sipmsg.Header{Name: "Reason", Value: "SIP;cause=200"}
+	want := reason.Value + ", " + also.Value
+	if bye := r.call().callerBye(reason, also); bye.Header("Reason") != want {
+		t.Errorf("from the caller: Reason %q", bye.Header("Reason"))
+	}
+	if rec := r.record(); *rec.Q850Cause != 31 {
+		t.Errorf("cause %d", *rec.Q850Cause)
+	}
+	if bye := r.call().calledBye(reason, also); bye.Header("Reason") != want {
+		t.Errorf("from the called: Reason %q", bye.Header("Reason"))
+	}
+	if rec := r.record(); *rec.Q850Cause != 31 {
+		t.Errorf("cause %d", *rec.Q850Cause)
+	}
+}
+
+// No reason is made up.
+func TestNoReasonOfBye(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, 1)
+	if bye := r.call().callerBye(); bye.Header("Reason") != "" {
+		t.Errorf("Reason %q", bye.Header("Reason"))
+	}
+	if rec := r.record(); *rec.Q850Cause != 16 {
+		t.Errorf("cause %d", *rec.Q850Cause)
+	}
+}
+
+// Statuses that end the call for good, as the caller hears them.
+func TestRefused(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, 2)
+	for _, tt := range []struct {
+		says  int
+		hears string
+	}{
+		{404, "404"}, {484, "484"}, {486, "486"}, {487, "487"}, {488, "488"},
+		{600, "600"}, {603, "603"}, {606, "606"},
+		{401, "403"}, {407, "403"}, // answered with credentials, one day; never hunted
+		{302, "480"}, {420, "500"},
+	} {
+		d := r.invite()
+		d.says(tt.says, nil, with("WWW-Authenticate", `Digest realm="callees-host", nonce="1"`), with("Warning", `399 callees-host "x"`))
+		m := d.hears(tt.hears)
+		if len(m.Contacts) != 0 || m.Header("WWW-Authenticate") != "" || m.Reason != sipmsg.ReasonPhrase(m.Status) {
+			t.Errorf("after %d the caller hears %+v", tt.says, m)
+		}
+		rec := r.record()
+		if *rec.SIPStatus != m.Status || *rec.Attempts[0].SIPStatus != tt.says || *rec.HungUpBy != cdr.ByCalled || *rec.EndReason != cdr.EndRejected {
+			t.Errorf("after %d: CDR %d, attempt %d, %s by %s", tt.says, *rec.SIPStatus, *rec.Attempts[0].SIPStatus, *rec.EndReason, *rec.HungUpBy)
+		}
+	}
+	r.gates[1].Silent()
+}
+
+// What a refusal says about the called party passes; what it says about the
+// gateway does not.
+func TestHeadersOfRefusals(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, 1, func(c *config) { c.carrier().HuntOn = []string{"408"} })
+	for _, tt := range []struct {
+		status int
+		after  string
+	}{{486, "120"}, {480, "120"}, {404, "120"}, {600, "120"}, {603, "120"}, {503, ""}, {500, ""}} {
+		d := r.invite()
+		d.says(tt.status, nil, with("Retry-After", "120"), with("Reason", "Q.850;cause=19"), with("User-To-User", "56;encoding=hex"), with("X-Internal", "1"))
+		m := d.hears(number(&tt.status))
+		if m.Header("Retry-After") != tt.after || m.Header("Reason") != "Q.850;cause=19" || m.Header("User-To-User") == "" || m.Header("X-Internal") != "" {
+			t.Errorf("%d: %+v", tt.status, m.Headers)
+		}
+		if rec := r.record(); *rec.Q850Cause != 19 {
+			t.Errorf("%d: cause %d", tt.status, *rec.Q850Cause)
+		}
+	}
+}
+
+// The caller's own progress through 18x: statuses and headers pass, bodies that
+// are no descriptions do not.
+func TestProgress(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, 1)
+	d := r.invite()
+	d.says(181, nil)
+	d.hears("181")
+	d.says(180, nil, with("Alert-Info", "<urn:alert:tone:internal>"))
+	if m := d.hears("180"); m.Header("Alert-Info") != "<urn:alert:tone:internal>" || len(m.Body) > 0 {
+		t.Errorf("180: %+v", m)
+	}
+	d.says(182, nil, body("application/x-callees-host", []byte("queued")))
+	if m := d.hears("182"); len(m.Body) > 0 {
+		t.Errorf("182 with a body: %s", m.Body)
+	}
+	d.says(199, nil)
+	d.says(486, nil)
+	d.hears("486")
+	r.ends(cdr.EndRejected, cdr.ByCalled, 486)
+}
+
+// Headers of the 200 pass although the record is written in between.
+func TestHeadersOfAnswer(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, 1)
+	d := r.invite()
+	d.answers(gateSDP(d.gate), with("User-To-User", "56a390;encoding=hex"))
+	if v := d.answer.Header("User-To-User"); v != "56a390;encoding=hex" {
+		t.Errorf("User-To-User %q", v)
+	}
+	if v := d.answer.Header("Server"); v != "b2bua" || !strings.Contains(d.answer.Header("Allow"), "INVITE") {
+		t.Errorf("Server %q, Allow %q", v, d.answer.Header("Allow"))
+	}
+	d.callerBye()
+	r.record()
 }
