@@ -110,6 +110,7 @@ func (g *rig) settle() {
 func (g *rig) until(what string, done func() bool) {
 	g.t.Helper()
 	for deadline := time.Now().Add(patience); !done(); g.settle() {
+		runtime.Gosched()
 		if time.Now().After(deadline) {
 			g.t.Fatalf("never: %s", what)
 		}

@@ -1,6 +1,7 @@
 package rtprelay
 
 import (
+	"runtime"
 	"sync"
 	"testing"
 )
@@ -38,11 +39,13 @@ func TestRingBetweenTwoGoroutines(t *testing.T) {
 		for i := 0; i < events; {
 			if r.push(Event{Index: i}) {
 				i++
+			} else {
+				runtime.Gosched()
 			}
 		}
 	})
 	batch := make([]Event, 0, 16)
-	for next := 0; next < events; {
+	for next := 0; next < events; runtime.Gosched() {
 		for _, e := range r.pop(batch[:0]) {
 			if e.Index != next {
 				t.Fatalf("event %d, want %d", e.Index, next)
