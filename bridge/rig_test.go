@@ -36,6 +36,8 @@ type rig struct {
 	relay   *rtprelay.Relay
 	engine  *policy.Engine
 	journal *journal
+	old     atomic.Pointer[policy.Snapshot] // what callers are identified by, if not the current one
+	ahead   atomic.Int64                    // how far the clock of the stack is
 	caller  *siptest.Peer
 	gates   []*siptest.Peer // of the trunk carrier, by priority
 }
@@ -108,7 +110,19 @@ func (r *rig) defaults() *config {
 			Timers:        txn.Timers{T1: 50 * time.Millisecond, T2: 200 * time.Millisecond, T4: 200 * time.Millisecond},
 			RejectUnknown: map[string]bool{"default": true},
 			Resolver:      resolve.New(resolve.Config{}),
+			Now:           func() time.Time { return time.Now().Add(time.Duration(r.ahead.Load())) },
 		},
+	}
+}
+
+// advance has the time of the stack jump.
+func (r *rig) advance(d time.Duration) { r.ahead.Add(int64(d)) }
+
+// resolver is one that looks up as it is told.
+func resolver(lookup resolve.LookupFunc) option {
+	return func(c *config) {
+		c.legs.Resolver.Close()
+		c.legs.Resolver = resolve.New(resolve.Config{Lookup: lookup})
 	}
 }
 
@@ -125,7 +139,12 @@ func (r *rig) start() {
 		r.t.Fatal(err)
 	}
 	c.legs.Handler = r.bridge
-	c.legs.Identify = func(src policy.Source) (*policy.Trunk, bool) { return r.engine.Load().Identify(src) }
+	c.legs.Identify = func(src policy.Source) (*policy.Trunk, bool) {
+		if old := r.old.Load(); old != nil {
+			return old.Identify(src)
+		}
+		return r.engine.Load().Identify(src)
+	}
 	c.legs.Allowed = func(trunk string, from netip.Addr) bool { return r.engine.Load().Allowed(trunk, from) }
 	if r.stack, err = legs.Start(c.legs); err != nil {
 		r.t.Fatal(err)
