@@ -161,16 +161,22 @@ func testCDRLargeBatch(t *testing.T, e env) {
 // Processes that save overlapping batches at the same time neither fail nor
 // wait for each other for ever.
 func testCDRConcurrentSavers(t *testing.T, e env) {
-	const savers, n = 3, 60
-	var all sync.WaitGroup
-	for k := range savers {
-		s := e.open(t)
-		all.Go(func() {
-			for range 3 {
-				records := make([]cdr.Record, n)
-				for i := range records {
-					records[i] = answered((i*(2*k+1) + k) % n) // each its own order
-				}
+	const savers, rounds, n = 3, 3, 150
+	var stores [savers]*store.Store
+	for k := range stores {
+		stores[k] = e.open(t)
+	}
+	for round := range rounds {
+		var all sync.WaitGroup
+		for k, s := range stores {
+			records := make([]cdr.Record, n)
+			for i := range records {
+				records[i] = answered(round*n + i)
+			}
+			if k%2 == 1 {
+				slices.Reverse(records)
+			}
+			all.Go(func() {
 				err := s.SaveCDRs(t.Context(), records)
 				for errors.Is(err, store.ErrUnavailable) { // SQLite lets a process wait for 5 s
 					err = s.SaveCDRs(t.Context(), records)
@@ -178,12 +184,12 @@ func testCDRConcurrentSavers(t *testing.T, e env) {
 				if err != nil {
 					t.Error(err)
 				}
-			}
-		})
+			})
+		}
+		all.Wait()
 	}
-	all.Wait()
 	page, err := e.open(t).ListCDRs(t.Context(), cdr.Query{Limit: 500})
-	if err != nil || len(page.Items) != n {
+	if err != nil || len(page.Items) != rounds*n {
 		t.Fatalf("%d records, %v", len(page.Items), err)
 	}
 	for i := range page.Items {

@@ -312,22 +312,26 @@ func testLoadSeesOneState(t *testing.T, e env) {
 	go func() {
 		defer close(done)
 		for i := range 20 {
-			edit(t, writer, func(set *policy.Set) {
+			_, err := writer.EditPolicy(t.Context(), func(set *policy.Set) error {
 				name := fmt.Sprintf("n-%d", i)
 				set.Accounts = append(set.Accounts, policy.NewAccount(name))
 				set.Routes = append(set.Routes, policy.NewRoute(name))
+				return nil
 			})
+			if err != nil {
+				t.Error(err)
+			}
 		}
 	}()
-	for {
-		got := load(t, reader)
-		if int64(len(got.Accounts)) != got.Revision || len(got.Routes) != len(got.Accounts) {
-			t.Fatalf("revision %d with %d accounts and %d routes", got.Revision, len(got.Accounts), len(got.Routes))
-		}
+	for running := true; running; {
 		select {
 		case <-done:
-			return
+			running = false
 		default:
+		}
+		got, err := reader.LoadPolicy(t.Context())
+		if err != nil || int64(len(got.Accounts)) != got.Revision || len(got.Routes) != len(got.Accounts) {
+			t.Errorf("revision %d with %d accounts and %d routes, %v", got.Revision, len(got.Accounts), len(got.Routes), err)
 		}
 	}
 }
@@ -348,7 +352,7 @@ func edit(t testing.TB, s *store.Store, change func(*policy.Set)) policy.Set {
 		return nil
 	})
 	if err != nil {
-		t.Error(err)
+		t.Fatal(err)
 	}
 	return set
 }
