@@ -59,9 +59,9 @@ func TestHangupsCross(t *testing.T) {
 	r.caller.Send(r.server, r.caller.Request("BYE", 2, d.invite, d.answer))
 	r.caller.Expect("200 BYE")
 	ours := d.gate.Expect("BYE")
-	d.gate.Send(r.server, theirs)
+	d.gate.Send(r.inner, theirs)
 	d.gate.Expect("200 BYE")
-	d.gate.Send(r.server, d.gate.Respond(ours, 200, "", nil))
+	d.gate.Send(r.inner, d.gate.Respond(ours, 200, "", nil))
 	r.ends(cdr.EndCompleted, cdr.ByCaller, 200)
 	r.caller.Silent()
 }

@@ -30,7 +30,8 @@ type rig struct {
 	t       testing.TB
 	ip      func(last int) string
 	config  *config
-	server  netip.AddrPort
+	server  netip.AddrPort // for the caller
+	inner   netip.AddrPort // for the gateways
 	stack   *legs.Stack
 	bridge  *bridge.Bridge
 	relay   *rtprelay.Relay
@@ -150,7 +151,8 @@ func (r *rig) start() {
 		r.t.Fatal(err)
 	}
 	r.bridge.Bind(r.stack)
-	r.server = r.stack.Listeners()[0].Addr
+	listeners := r.stack.Listeners()
+	r.server, r.inner = listeners[0].Addr, listeners[len(listeners)-1].Addr
 }
 
 func (r *rig) compile() *policy.Snapshot {

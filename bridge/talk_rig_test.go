@@ -93,7 +93,7 @@ func (d *dial) says(status int, body []byte, edits ...edit) *sipmsg.Message {
 	for _, e := range edits {
 		e(m)
 	}
-	d.gate.Send(d.r.server, m)
+	d.gate.Send(d.r.inner, m)
 	if status >= 300 {
 		d.gate.Expect("ACK")
 	}
@@ -142,7 +142,7 @@ func (d *dial) calledBye(headers ...sipmsg.Header) (bye *sipmsg.Message) {
 	d.r.t.Helper()
 	m := d.gate.UASRequest("BYE", 1, d.got, d.ok)
 	m.Headers = headers
-	d.gate.Send(d.r.server, m)
+	d.gate.Send(d.r.inner, m)
 	d.gate.Expect("200 BYE")
 	return d.callerGets("BYE")
 }
@@ -151,7 +151,7 @@ func (d *dial) calledBye(headers ...sipmsg.Header) (bye *sipmsg.Message) {
 func (d *dial) calledGets(method string) *sipmsg.Message {
 	d.r.t.Helper()
 	m := d.gate.Expect(method)
-	d.gate.Send(d.r.server, d.gate.Respond(m, 200, "", nil))
+	d.gate.Send(d.r.inner, d.gate.Respond(m, 200, "", nil))
 	return m
 }
 
@@ -167,8 +167,8 @@ func (d *dial) callerGets(method string) *sipmsg.Message {
 func (d *dial) cancelled() *sipmsg.Message {
 	d.r.t.Helper()
 	m := d.gate.Expect("CANCEL")
-	d.gate.Send(d.r.server, d.gate.Respond(m, 200, d.tag(), nil))
-	d.gate.Send(d.r.server, d.gate.Respond(d.got, 487, d.tag(), nil))
+	d.gate.Send(d.r.inner, d.gate.Respond(m, 200, d.tag(), nil))
+	d.gate.Send(d.r.inner, d.gate.Respond(d.got, 487, d.tag(), nil))
 	d.gate.Expect("ACK")
 	return m
 }
