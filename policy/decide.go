@@ -1,6 +1,9 @@
 package policy
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // The one decision, for live calls and for explain: decide → inbound →
 // selectRoute → pick → expand → unfold. With a trace it decides the same and
@@ -71,11 +74,11 @@ func (s *Snapshot) selectRoute(d *decision) int32 {
 	var calledHits, callerHits [maxPrefix + 1]int32
 	winner := none
 	called := s.rules.called.match(d.called, calledHits[:0])
-	for i := len(called) - 1; i >= 0; i-- { // longest first
-		leaf := &s.rules.leaves[called[i]]
+	for _, c := range slices.Backward(called) { // longest first
+		leaf := &s.rules.leaves[c]
 		callers := leaf.callers.match(d.caller, callerHits[:0])
-		for j := len(callers) - 1; j >= 0; j-- {
-			rules := &leaf.leaves[callers[j]]
+		for _, caller := range slices.Backward(callers) {
+			rules := &leaf.leaves[caller]
 			for _, equal := range [2][]int32{rules.named[d.inbound.Name], rules.any} {
 				winner = s.pick(equal, winner, d)
 				if winner != none && d.trace == nil {
@@ -163,7 +166,8 @@ func (d *decision) expand(r *compiledRoute) ([]Target, *Refusal) {
 		}
 	}
 	if len(usable) == 0 && loops > 0 {
-		return nil, &Refusal{Status: 482, Code: RefusedLoop, Reason: fmt.Sprintf("route %q leads only back to trunk %q, where the call came from", r.Name, d.inbound.Name)}
+		reason := fmt.Sprintf("route %q leads only back to trunk %q, where the call came from", r.Name, d.inbound.Name)
+		return nil, &Refusal{Status: 482, Code: RefusedLoop, Reason: reason}
 	}
 	if len(usable) == 0 {
 		return nil, &Refusal{Status: 503, Code: RefusedTarget, Reason: fmt.Sprintf("route %q has no target in service", r.Name)}

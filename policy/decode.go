@@ -188,7 +188,7 @@ func (d *decoder) structure(e *element, dst, def reflect.Value, path string) {
 
 // value reads e into dst, whatever its type.
 func (d *decoder) value(e *element, dst, def reflect.Value, path string) {
-	if u, ok := dst.Addr().Interface().(encoding.TextUnmarshaler); ok {
+	if u, ok := reflect.TypeAssert[encoding.TextUnmarshaler](dst.Addr()); ok {
 		if !e.isText() {
 			d.fault(path, e, "must be text")
 		} else if err := u.UnmarshalText([]byte(e.text)); err != nil {
@@ -264,8 +264,8 @@ func (d *decoder) scalar(e *element, dst reflect.Value, path string) {
 func (d *decoder) fieldNames(t reflect.Type) []string {
 	names, ok := d.names[t]
 	if !ok {
-		for i := range t.NumField() {
-			name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
+		for field := range t.Fields() {
+			name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 			names = append(names, name)
 		}
 		d.names[t] = names

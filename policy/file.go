@@ -75,7 +75,7 @@ func LoadFile(path string) (Set, error) {
 	if err != nil {
 		return Set{}, fmt.Errorf("policy file: %w", err)
 	}
-	defer f.Close() //nolint:errcheck // nothing was written
+	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, maxFileSize+1))
 	if err != nil {
 		return Set{}, fmt.Errorf("policy file: %w", err)

@@ -21,7 +21,8 @@ import (
 func agree(t interface {
 	Helper()
 	Fatalf(string, ...any)
-}, s *policy.Snapshot, q policy.Query) (policy.Plan, *policy.Refusal) {
+}, s *policy.Snapshot, q policy.Query,
+) (policy.Plan, *policy.Refusal) {
 	t.Helper()
 	plan, err := s.Plan(q)
 	e := s.Explain(q)
@@ -153,8 +154,10 @@ func TestRefusals(t *testing.T) {
 	s := compile(t, policy.Set{
 		Trunks: []policy.Trunk{
 			from(trunk("in", "sip:10.0.0.1"), "10.0.0.0/8"), off(from(trunk("shut", "sip:b"), "11.0.0.0/8")), trunk("empty"),
-			{Name: "dark", Enabled: true, Network: "default", Media: "relay", EarlyDialogs: "single", InDialogSource: "any", MTU: "off",
-				RingTimeout: policy.DefaultRingTimeout, Gateways: []policy.Gateway{{URI: "sip:c", Weight: 1}}},
+			{
+				Name: "dark", Enabled: true, Network: "default", Media: "relay", EarlyDialogs: "single", InDialogSource: "any", MTU: "off",
+				RingTimeout: policy.DefaultRingTimeout, Gateways: []policy.Gateway{{URI: "sip:c", Weight: 1}},
+			},
 			trunk("out", "sip:out"),
 		},
 		Routes: []policy.Route{

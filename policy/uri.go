@@ -43,9 +43,9 @@ func parseGatewayURI(s string) (gatewayAddress, error) {
 	case !ok || scheme == "":
 		return a, errors.New("must be a SIP URI like sip:192.0.2.1:5060")
 	case strings.EqualFold(scheme, "sips"):
-		return a, errors.New("sips is not supported by this build; use sip:")
+		return a, errors.New("must begin with sip: in this build, not sips")
 	case !strings.EqualFold(scheme, "sip"):
-		return a, fmt.Errorf("must begin with sip:, not %s:", cut(scheme))
+		return a, fmt.Errorf("must begin with sip: and not with %q", cut(scheme))
 	case strings.Contains(rest, "@"):
 		return a, errors.New("must have no user: the called number is put there")
 	case strings.Contains(rest, "?"):

@@ -60,7 +60,7 @@ func (m *Media) Codec(pt uint8) Codec {
 			continue
 		}
 		number, rest := nextField(value)
-		if n, err := strconv.ParseUint(number, 10, 7); err != nil || uint8(n) != pt {
+		if n, err := strconv.ParseUint(number, 10, 7); err != nil || n != uint64(pt) {
 			continue
 		}
 		if c, ok := parseEncoding(rest); ok {

@@ -25,7 +25,7 @@ func (m *Media) Kind() string { return m.fields().kind }
 // Port returns the port of the m= line; 0 means rejected or removed.
 func (m *Media) Port() int { return m.fields().port }
 
-// Proto returns the transport: RTP/AVP, RTP/SAVP, udptl, UDP/TLS/RTP/SAVPF, …
+// Proto returns the transport: RTP/AVP, RTP/SAVP, udptl, UDP/TLS/RTP/SAVPF, ….
 func (m *Media) Proto() string { return m.fields().proto }
 
 // Formats returns the formats of the m= line in order: payload type numbers

@@ -130,8 +130,16 @@ func TestCodecs(t *testing.T) {
 		t.Errorf("set %x, want %x", got, want)
 	}
 	want := []Codec{
-		{0, "PCMA", 16000, 1}, {9, "G722", 8000, 1}, {10, "L16", 44100, 2}, {96, "opus", 48000, 2}, {97, "", 0, 0}, {98, "", 0, 0},
-		{99, "", 0, 0}, {101, "telephone-event", 8000, 1}, {127, "", 0, 0}, {96, "opus", 48000, 2},
+		{0, "PCMA", 16000, 1},
+		{9, "G722", 8000, 1},
+		{10, "L16", 44100, 2},
+		{96, "opus", 48000, 2},
+		{97, "", 0, 0},
+		{98, "", 0, 0},
+		{99, "", 0, 0},
+		{101, "telephone-event", 8000, 1},
+		{127, "", 0, 0},
+		{96, "opus", 48000, 2},
 	}
 	if got := m.Codecs(); !slices.Equal(got, want) {
 		t.Errorf("codecs\n%v, want\n%v", got, want)

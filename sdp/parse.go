@@ -146,7 +146,9 @@ func assemble(lines []string, mediaCount int) *Session {
 	}
 	s.lines = lines[:end:end]
 	for start := end; start < len(lines); start = end {
-		for end = start + 1; end < len(lines) && lines[end][0] != 'm'; end++ {
+		end = start + 1
+		for end < len(lines) && lines[end][0] != 'm' {
+			end++
 		}
 		medias = append(medias, Media{session: s, lines: lines[start:end:end]})
 		s.media = append(s.media, &medias[len(medias)-1])

@@ -107,7 +107,7 @@ func TestRelayKeepsAndHides(t *testing.T) {
 			t.Fatalf("the peer's address crossed:\n%s", out)
 		}
 		var left []string
-		for _, line := range strings.Split(strings.TrimSuffix(out.String(), "\r\n"), "\r\n") {
+		for line := range strings.SplitSeq(strings.TrimSuffix(out.String(), "\r\n"), "\r\n") {
 			switch {
 			case line[0] == 'm':
 				left = append(left, "m")

@@ -69,7 +69,7 @@ snd_path %[2]s
 			t.Fatal(err)
 		}
 	}
-	cmd := exec.Command("baresip", "-f", dir) //nolint:noctx // ended by the cleanup
+	cmd := exec.Command("baresip", "-f", dir)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	if err := cmd.Start(); err != nil {
@@ -94,7 +94,7 @@ func (p *phone) connect() {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		conn, err := net.Dial("tcp", p.ctrl) //nolint:noctx // loopback, refused or accepted at once
+		conn, err := net.Dial("tcp", p.ctrl)
 		if err == nil {
 			p.conn = conn
 			p.t.Cleanup(func() { _ = conn.Close() })

@@ -21,7 +21,7 @@ func run(m *testing.M) int {
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	serverBinary = filepath.Join(dir, "b2bua")
-	build := exec.Command("go", "build", "-race", "-o", serverBinary, "../cmd/b2bua") //nolint:noctx // ends by itself
+	build := exec.Command("go", "build", "-race", "-o", serverBinary, "../cmd/b2bua")
 	if out, err := build.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "building the server: %v\n%s", err, out)
 		return 1

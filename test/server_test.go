@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"os/exec"
@@ -31,12 +32,13 @@ var networks atomic.Int32
 // A server is one child process on a loopback network of its own:
 // 127.77.n.1 is the server, the other addresses are for its peers.
 type server struct {
-	t     *testing.T
-	n     int
-	dir   string
-	cmd   *exec.Cmd
-	token string
-	done  chan struct{}
+	t      *testing.T
+	n      int
+	dir    string
+	cmd    *exec.Cmd
+	token  string
+	done   chan struct{}
+	client http.Client
 
 	mu  sync.Mutex
 	log bytes.Buffer
@@ -49,7 +51,7 @@ func (s *server) ip(h int) string { return fmt.Sprintf("127.77.%d.%d", s.n, h) }
 // the test ends: a race report or a bad exit fails the test.
 func serve(t *testing.T, extra string) *server {
 	t.Helper()
-	s := &server{t: t, n: int(networks.Add(1)), dir: t.TempDir(), done: make(chan struct{})}
+	s := &server{t: t, n: int(networks.Add(1)), dir: t.TempDir(), done: make(chan struct{}), client: http.Client{Timeout: patience}}
 	config := fmt.Sprintf(`
 sip:
   listen: ["udp://%[1]s:5060"]
@@ -70,7 +72,7 @@ log: {level: info, format: json}
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s.cmd = exec.Command(serverBinary, "serve", "--config", file) //nolint:noctx // ended by the cleanup
+	s.cmd = exec.Command(serverBinary, "serve", "--config", file)
 	s.cmd.Env = append(os.Environ(), "GORACE=exitcode=66")
 	pipe, err := s.cmd.StderrPipe()
 	if err != nil {
@@ -145,7 +147,7 @@ func (s *server) api(method, path string, body, out any) {
 	}
 	req.Header.Set("Authorization", "Bearer "+s.token)
 	req.Header.Set("Content-Type", "application/json")
-	res, err := http.DefaultClient.Do(req)
+	res, err := s.client.Do(req)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -181,9 +183,7 @@ func (s *server) routeFrom(source string, trunk object, gateways ...string) {
 		list[i] = object{"uri": "sip:" + g, "priority": i + 1}
 	}
 	carrier := object{"name": "carrier", "gateways": list}
-	for k, v := range trunk {
-		carrier[k] = v
-	}
+	maps.Copy(carrier, trunk)
 	s.api("POST", "/v1/trunks", object{"name": "pbx", "sources": []string{source + "/32"}, "gateways": []object{{"uri": "sip:" + source + ":5060"}}}, nil)
 	s.api("POST", "/v1/trunks", carrier, nil)
 	s.api("POST", "/v1/routes", object{"name": "everything", "match": object{"called_prefix": ""}, "targets": []object{{"trunk": "carrier"}}}, nil)

@@ -44,7 +44,7 @@ func shapeOf(t reflect.Type) shape {
 
 // setScalar puts text into v. The error says what text must be.
 func setScalar(v reflect.Value, text string) error {
-	if u, ok := v.Addr().Interface().(encoding.TextUnmarshaler); ok {
+	if u, ok := reflect.TypeAssert[encoding.TextUnmarshaler](v.Addr()); ok {
 		if err := u.UnmarshalText([]byte(text)); err != nil {
 			return errors.New("must be " + describe(v.Type()))
 		}
@@ -130,6 +130,7 @@ func leaves(v reflect.Value, key string) []leaf {
 			found = append(found, leaves(v.Field(i), child)...)
 		case shapeScalar, shapeList:
 			found = append(found, leaf{key: child, doc: f.Tag.Get("doc"), value: v.Field(i)})
+		default: // only in the file
 		}
 	}
 	return found

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -33,7 +34,7 @@ func load(name string, data []byte, environ []string) (*Config, error) {
 	d.document(data, reflect.ValueOf(c).Elem())
 	d.environment(environ, reflect.ValueOf(c).Elem())
 	c.where = d.where
-	faults := append(d.faults, c.faults()...)
+	faults := slices.Concat(d.faults, c.faults())
 	if len(faults) > 0 {
 		return nil, &Error{Faults: faults}
 	}

@@ -63,9 +63,11 @@ func TestParseListen(t *testing.T) {
 			t.Errorf("%s = %+v, %v; want %+v", text, got, err, want)
 		}
 	}
-	for _, text := range []string{"", "127.0.0.1:5060", "udp://", "udp://127.0.0.1:65536", "udp://127.0.0.1:x", "udp://a@127.0.0.1:1",
+	for _, text := range []string{
+		"", "127.0.0.1:5060", "udp://", "udp://127.0.0.1:65536", "udp://127.0.0.1:x", "udp://a@127.0.0.1:1",
 		"udp://127.0.0.1:1/x", "udp://127.0.0.1:1#x", "udp://127.0.0.1:1?certificate=a", "tls://127.0.0.1:1?certificate=a&certificate=b",
-		"tls://127.0.0.1:1?cert=a", "udp://[fe80::1%25eth0]:1", "http://127.0.0.1:1"} {
+		"tls://127.0.0.1:1?cert=a", "udp://[fe80::1%25eth0]:1", "http://127.0.0.1:1",
+	} {
 		if got, err := ParseListen(text); err == nil || !strings.HasPrefix(err.Error(), "must ") {
 			t.Errorf("%s = %+v, %v; want an error that says what it must be", text, got, err)
 		}

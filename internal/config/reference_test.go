@@ -134,8 +134,10 @@ func TestEveryVariable(t *testing.T) {
 }
 
 func TestForeignVariables(t *testing.T) {
-	_, err := Load("", []string{"B2BUA_CONFIG=x.yaml", "B2BUA_SERVICE_HOST=10.0.0.1", "B2BUA_SERVICE_PORT_HTTP=8080",
-		"B2BUA_PORT=tcp://10.0.0.1:8080", "B2BUA_PORT_8080_TCP_ADDR=10.0.0.1", "NOTB2BUA_X=1", "garbage"})
+	_, err := Load("", []string{
+		"B2BUA_CONFIG=x.yaml", "B2BUA_SERVICE_HOST=10.0.0.1", "B2BUA_SERVICE_PORT_HTTP=8080",
+		"B2BUA_PORT=tcp://10.0.0.1:8080", "B2BUA_PORT_8080_TCP_ADDR=10.0.0.1", "NOTB2BUA_X=1", "garbage",
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,8 +10,8 @@ import (
 // that there are.
 func (d *decoder) suggestKey(t reflect.Type, at, name string) string {
 	var known []string
-	for i := range t.NumField() {
-		if key := keyOf(t.Field(i)); key != "" {
+	for field := range t.Fields() {
+		if key := keyOf(field); key != "" {
 			known = append(known, key)
 		}
 	}

@@ -167,12 +167,14 @@ func (v *validator) distinctPorts(list []Network, all []bound) {
 		keys := keysOf(n.Name)
 		for _, l := range all {
 			port := int(l.Addr.Port())
-			if datagram(l) && n.Media.Ports.Contains(port) && slices.ContainsFunc(n.Media.Addresses, func(a netip.Addr) bool { return concrete(a) && sameAddr(a, l.Addr.Addr()) }) {
+			shared := func(a netip.Addr) bool { return concrete(a) && sameAddr(a, l.Addr.Addr()) }
+			if datagram(l) && n.Media.Ports.Contains(port) && slices.ContainsFunc(n.Media.Addresses, shared) {
 				v.fault(keys.ports, n.Media.Ports.String(), "must not hold %d, the port of %s in %s", port, l.text, l.key)
 			}
 		}
 		for _, o := range list[:i] {
-			if n.Media.Ports != o.Media.Ports && n.Media.Ports.overlaps(o.Media.Ports) && slices.ContainsFunc(n.Media.Addresses, func(a netip.Addr) bool { return concrete(a) && slices.Contains(o.Media.Addresses, a) }) {
+			shared := func(a netip.Addr) bool { return concrete(a) && slices.Contains(o.Media.Addresses, a) }
+			if n.Media.Ports != o.Media.Ports && n.Media.Ports.overlaps(o.Media.Ports) && slices.ContainsFunc(n.Media.Addresses, shared) {
 				v.fault(keys.ports, n.Media.Ports.String(), "must not overlap %s of %s, which has the same address", o.Media.Ports, keysOf(o.Name).ports)
 			}
 		}
@@ -203,7 +205,7 @@ func isHost(host string) bool {
 	if _, err := netip.ParseAddr(host); err == nil {
 		return true
 	}
-	if len(host) == 0 || len(host) > 253 || strings.Trim(host, "0123456789.") == "" {
+	if host == "" || len(host) > 253 || strings.Trim(host, "0123456789.") == "" {
 		return false
 	}
 	for label := range strings.SplitSeq(strings.TrimSuffix(host, "."), ".") {

@@ -19,7 +19,9 @@ import (
 func rooms() []room {
 	return []room{
 		describe("legs/txn", "Transactions: one request, its responses, and their retransmission.", txn.Machines()),
-		describe("bridge", "Calls: an inbound leg, the attempts to find somebody for it, and the record. A timeout after 18x is not hunted on.", bridge.Machines()),
+		describe("bridge",
+			"Calls: an inbound leg, the attempts to find somebody for it, and the record. A timeout after 18x is not hunted on.",
+			bridge.Machines()),
 	}
 }
 

@@ -47,7 +47,7 @@ type Answer struct {
 // A Resolver answers requests. Its methods are safe for concurrent use.
 type Resolver struct {
 	cfg    Config
-	ctx    context.Context // ends with Close
+	ctx    context.Context //nolint:containedctx // the life of the pool: ends with Close
 	cancel context.CancelFunc
 	names  chan string // to look up; never full, since it holds as many as may wait
 	wg     sync.WaitGroup

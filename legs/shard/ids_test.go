@@ -107,7 +107,9 @@ func FuzzOwner(f *testing.F) {
 }
 
 func TestOf(t *testing.T) {
-	if Of("a84b4c76e66710", "1928301774") != Of("a84b4c76e66710", "1928301774") {
+	callID, tag := "a84b4c76e66710", "1928301774"
+	first := Of(callID, tag)
+	if second := Of(strings.Clone(callID), strings.Clone(tag)); first != second {
 		t.Error("not a function")
 	}
 	var perShard [Count]int

@@ -41,7 +41,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		}),
 	}
 	all := []prometheus.Collector{m.panics, m.handovers}
-	for q := range Queue(queues) {
+	for q := range queues {
 		labels := prometheus.Labels{"queue": q.String()}
 		m.refused[q] = prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "b2bua_shard_refused_events_total", Help: "Events refused because the queue was full.", ConstLabels: labels,

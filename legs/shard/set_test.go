@@ -131,7 +131,7 @@ func TestFullQueue(t *testing.T) {
 			return
 		}
 		for n := range 30 {
-			for q := range Queue(queues) {
+			for q := range queues {
 				if !s.Enqueue(sh.ID, q, n+1) {
 					refused[q]++
 				}

@@ -165,8 +165,8 @@ func (w *Wheel[E]) insert(t *Timer[E]) {
 // remove takes a timer off its list and lets go of its event.
 func (w *Wheel[E]) remove(t *Timer[E]) {
 	lv, i := w.level[t.lvl], t.tick>>(slotBits*int(t.lvl))&(slots-1)
-	switch {
-	case t.next == t:
+	switch t.next {
+	case t:
 		lv.slot[i] = nil
 		lv.used &^= 1 << i
 	default:

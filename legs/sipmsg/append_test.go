@@ -1,6 +1,7 @@
 package sipmsg_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -90,7 +91,7 @@ func TestNothingUnsafeLeaves(t *testing.T) {
 			m := outgoing()
 			set(m, bad)
 			b, err := m.Append([]byte("before"))
-			if err != sipmsg.ErrUnsafe || string(b) != "before" {
+			if !errors.Is(err, sipmsg.ErrUnsafe) || string(b) != "before" {
 				t.Errorf("%s with %q: %v\n%s", name, bad, err, b)
 			}
 		}
@@ -116,7 +117,7 @@ func TestNoHeaderContradictsAField(t *testing.T) {
 	} {
 		m := outgoing()
 		m.Headers[1].Name = name
-		if _, err := m.Bytes(); err != sipmsg.ErrUnsafe {
+		if _, err := m.Bytes(); !errors.Is(err, sipmsg.ErrUnsafe) {
 			t.Errorf("header %q: %v", name, err)
 		}
 	}
@@ -128,7 +129,7 @@ func TestNoHeaderContradictsAField(t *testing.T) {
 	for _, uri := range []string{"sip:a@h SIP/2.0", "sip:a@h\tx", " "} {
 		m := outgoing()
 		m.RequestURI = uri
-		if _, err := m.Bytes(); err != sipmsg.ErrUnsafe {
+		if _, err := m.Bytes(); !errors.Is(err, sipmsg.ErrUnsafe) {
 			t.Errorf("Request-URI %q: %v", uri, err)
 		}
 	}

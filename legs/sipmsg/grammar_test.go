@@ -5,8 +5,9 @@ import (
 	"strings"
 	"testing"
 
-	"b2bua/legs/sipmsg"
 	"pgregory.net/rapid"
+
+	"b2bua/legs/sipmsg"
 )
 
 func TestParseURI(t *testing.T) {

@@ -114,8 +114,8 @@ func parseParams(s string) (Params, error) {
 			return nil, errMany
 		}
 		name, value := text, ""
-		if i := strings.IndexByte(text, '='); i >= 0 {
-			name, value = trimRight(text[:i]), trimLeft(text[i+1:])
+		if before, after, ok := strings.Cut(text, "="); ok {
+			name, value = trimRight(before), trimLeft(after)
 		}
 		if name == "" || !all(name, paramChar) || !isParamValue(value) {
 			return nil, errParam

@@ -2,6 +2,7 @@ package sipmsg
 
 import (
 	"bytes"
+	"errors"
 	"strings"
 )
 
@@ -188,7 +189,7 @@ func (p *parser) vias(value string) {
 		m.Vias = append(m.Vias, Via{})
 		v := &m.Vias[len(m.Vias)-1]
 		switch err := v.parse(element); {
-		case err == errVersion:
+		case errors.Is(err, errVersion):
 			p.refuse(400, "Via of Another Version")
 		case err != nil:
 			p.refuse(400, "Malformed Via")
@@ -266,6 +267,7 @@ func (p *parser) single(l *line) {
 		var n uint64
 		n, ok = parseUint(l.value, 1<<31-1)
 		p.length = int(n)
+	default: // via, contact, route and record-route are lists: see above
 	}
 	if !ok {
 		p.refuse(400, "Malformed "+l.name)

@@ -1,6 +1,7 @@
 package sipmsg_test
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -142,8 +143,8 @@ func TestLimits(t *testing.T) {
 				equal(t, "error", err, nil)
 				return
 			}
-			e, _ := err.(*sipmsg.Error)
-			if e == nil {
+			var e *sipmsg.Error
+			if !errors.As(err, &e) {
 				t.Fatalf("accepted, want %s", c.reason)
 			}
 			equal(t, "reason", e.Reason, c.reason)

@@ -48,6 +48,7 @@ func salvage(datagram []byte, maxLines int) frame {
 		switch l.field {
 		case via, from, to, callID, cseq:
 			f.mute = true
+		default: // not repeated in a response
 		}
 	}
 	return f

@@ -1,6 +1,7 @@
 package sipmsg_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -89,7 +90,10 @@ func verdict(t *testing.T, datagram []byte) string {
 		mustBytes(t, m)
 		return "ok"
 	}
-	e := err.(*sipmsg.Error)
+	var e *sipmsg.Error
+	if !errors.As(err, &e) {
+		t.Fatalf("not an *Error: %v", err)
+	}
 	text := strings.TrimPrefix(e.Error(), "sip: ")
 	if e.Message == nil {
 		return text + ", dropped"

@@ -10,8 +10,10 @@ import (
 // for the owner has a way out by itself, and nothing leaves Terminated.
 func TestTablesAreClosed(t *testing.T) {
 	t.Parallel()
-	waits := []string{"Non-INVITE server transaction: trying", "Non-INVITE server transaction: proceeding",
-		"INVITE server transaction: proceeding"}
+	waits := []string{
+		"Non-INVITE server transaction: trying", "Non-INVITE server transaction: proceeding",
+		"INVITE server transaction: proceeding",
+	}
 	for _, m := range []*machine{&inviteClient, &nonInviteClient, &inviteServer, &nonInviteServer} {
 		reached := map[State]bool{m.start: true}
 		for range numStates {

@@ -98,11 +98,13 @@ func TestStateDurations(t *testing.T) {
 		{"timer C", newClient(txn.Invite, "INVITE", false), []string{"receive 100"}, 181 * time.Second, txn.Cancelling},
 		{
 			"timer C starts again at a 180", newClient(txn.Invite, "INVITE", false),
-			[]string{"receive 100", "receive 180", "receive 180"}, 181 * time.Second, txn.Cancelling,
+			[]string{"receive 100", "receive 180", "receive 180"},
+			181 * time.Second, txn.Cancelling,
 		},
 		{
 			"no final response to CANCEL", newClient(txn.Invite, "INVITE", true),
-			[]string{"receive 180", "cancelled"}, 32 * time.Second, txn.Terminated,
+			[]string{"receive 180", "cancelled"},
+			32 * time.Second, txn.Terminated,
 		},
 		{"timer D", newClient(txn.Invite, "INVITE", false), []string{"receive 486"}, 32 * time.Second, txn.Terminated},
 		{"timer M", newClient(txn.Invite, "INVITE", false), []string{"receive 200"}, 32 * time.Second, txn.Terminated},
