@@ -1,9 +1,7 @@
 package demo
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -34,13 +32,19 @@ type Options struct {
 	Server netip.AddrPort // SIP over UDP
 	API    string         // base URL
 	Token  string
-	Talk   time.Duration // how long they talk; 0 means 3 s
+	Talk   time.Duration // how long they talk, at least 1 s; 0 means 3 s
 	Fault  Fault
 	Out    io.Writer
 }
 
 // ErrBad is returned when the call went through but did not sound right.
 var ErrBad = errors.New("the call did not sound right")
+
+// How long the parts of the story may take.
+const (
+	answerTime = 10 * time.Second
+	endTime    = 5 * time.Second
+)
 
 // A Demo is two telephones and the policy that connects them.
 type Demo struct {
@@ -56,7 +60,10 @@ func New(ctx context.Context, opt Options) (*Demo, error) {
 	if opt.Talk == 0 {
 		opt.Talk = 3 * time.Second
 	}
-	d := &Demo{opt: opt, client: http.Client{Timeout: 10 * time.Second}, ladder: ladder{out: opt.Out, began: time.Now()}}
+	if opt.Talk < time.Second {
+		return nil, fmt.Errorf("they talk for %s, at least 1s is needed to judge the sound", opt.Talk)
+	}
+	d := &Demo{opt: opt, client: http.Client{Timeout: 10 * time.Second}, ladder: ladder{out: opt.Out, now: time.Now}}
 	says := [2]float64{aliceTone, bobTone}
 	switch opt.Fault {
 	case NoFault:
@@ -69,103 +76,61 @@ func New(ctx context.Context, opt Options) (*Demo, error) {
 	default:
 		return nil, fmt.Errorf("fault %q is not one of mute, one-way, swapped", opt.Fault)
 	}
-	var err error
-	if d.alice, err = newPhone("alice", says[0], d.ladder.message); err != nil {
-		return nil, err
-	}
-	if d.bob, err = newPhone("bob", says[1], d.ladder.message); err != nil {
-		d.alice.close()
-		return nil, err
-	}
-	if err = d.policy(ctx); err != nil {
-		d.Close()
-		return nil, err
+	d.alice = newPhone("alice", says[0], d.ladder.message)
+	d.bob = newPhone("bob", says[1], d.ladder.message)
+	for _, step := range []func() error{d.alice.switchOn, d.bob.switchOn, func() error { return d.policy(ctx) }} {
+		if err := step(); err != nil {
+			d.Close()
+			return nil, err
+		}
 	}
 	return d, nil
 }
 
-// Close switches the telephones off.
+// Close switches the telephones off. It returns when their last goroutine is
+// gone.
 func (d *Demo) Close() {
 	d.alice.close()
 	d.bob.close()
 	d.client.CloseIdleConnections()
 }
 
-// policy writes the smallest policy that routes a call, over the REST API: two
-// trunks and a route.
-func (d *Demo) policy(ctx context.Context) error {
-	gateway := func(p *phone) []any { return []any{map[string]any{"uri": "sip:" + p.addr().String()}} }
-	for _, step := range []struct {
-		path string
-		body any
-	}{
-		{"/v1/trunks", map[string]any{"name": "alice", "sources": []string{"127.0.0.1/32"}, "gateways": gateway(d.alice)}},
-		{"/v1/trunks", map[string]any{"name": "bob", "gateways": gateway(d.bob)}},
-		{"/v1/routes", map[string]any{"name": "everything", "match": map[string]any{"called_prefix": ""}, "targets": []any{map[string]any{"trunk": "bob"}}}},
-	} {
-		if _, err := d.api(ctx, http.MethodPost, step.path, step.body); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (d *Demo) api(ctx context.Context, method, path string, body any) ([]byte, error) {
-	raw, err := json.Marshal(body)
-	if err != nil {
-		return nil, err
-	}
-	req, err := http.NewRequestWithContext(ctx, method, d.opt.API+path, bytes.NewReader(raw))
-	if err != nil {
-		return nil, err
-	}
-	req.Header.Set("Authorization", "Bearer "+d.opt.Token)
-	req.Header.Set("Content-Type", "application/json")
-	res, err := d.client.Do(req)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = res.Body.Close() }()
-	out, err := io.ReadAll(io.LimitReader(res.Body, 1<<20))
-	if err == nil && res.StatusCode >= 300 {
-		err = fmt.Errorf("%s %s: %s: %s", method, path, res.Status, out)
-	}
-	return out, err
-}
-
 // Run tells the story: alice calls bob, they talk, alice hangs up; then the
 // quality of each direction and the record. The error is ErrBad when a tone
-// did not come through.
+// did not come through. When ctx ends they hang up at once.
 func (d *Demo) Run(ctx context.Context) error {
-	d.say("Alice (440 Hz) calls Bob (1000 Hz) through the server at %s.\n", d.opt.Server)
-	d.ladder.began = time.Now()
+	d.ladder.say("Alice (%d Hz) calls Bob (%d Hz) through the server at %s.\n\n", aliceTone, bobTone, d.opt.Server)
 	d.ladder.head()
-	ringing, cancel := context.WithTimeout(ctx, 10*time.Second)
+	ringing, cancel := context.WithTimeout(ctx, answerTime)
 	defer cancel()
 	call, err := d.alice.call(ringing, d.opt.Server, "33123456789")
 	if err != nil {
-		if call != nil {
-			call.audio.close()
-		}
+		return err
+	}
+	far := d.bob.latest()
+	if far == nil {
+		return errors.New("the call was answered, but not by Bob")
+	}
+	select {
+	case <-far.acked: // a moment after Alice's own ACK
+	case <-ringing.Done():
+		return errors.New("nobody told Bob that Alice knows of his answer")
+	}
+	d.ladder.talking()
+	err = d.talk(ctx, call)
+	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTime)
+	defer cancel()
+	if err := errors.Join(err, call.bye(ending)); err != nil {
 		return err
 	}
 	select {
-	case <-time.After(d.opt.Talk):
-	case <-ctx.Done():
+	case <-far.over: // Bob's leg ends a moment after Alice's
+	case <-ending.Done():
+		return errors.New("nobody told Bob that the call is over")
 	}
-	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-	defer cancel()
-	if err := call.bye(ending); err != nil {
-		return err
-	}
-	d.bob.mu.Lock()
-	far := d.bob.last
-	d.bob.mu.Unlock()
+	d.ladder.say("\n")
 	good := d.heard("Alice", "Bob", call.audio.quality(bobTone, aliceTone), bobTone)
-	if far == nil {
-		return ErrBad
-	}
-	good = d.heard("Bob", "Alice", far.quality(aliceTone, bobTone), aliceTone) && good
+	good = d.heard("Bob", "Alice", far.audio.quality(aliceTone, bobTone), aliceTone) && good
 	if err := d.record(ending); err != nil {
 		return err
 	}
@@ -175,46 +140,30 @@ func (d *Demo) Run(ctx context.Context) error {
 	return nil
 }
 
+// talk lets them talk and looks at the call meanwhile.
+func (d *Demo) talk(ctx context.Context, call *dialled) error {
+	enough := time.NewTimer(d.opt.Talk)
+	defer enough.Stop()
+	if err := d.live(ctx); err != nil {
+		return err
+	}
+	select {
+	case <-enough.C:
+		return nil
+	case <-call.over:
+		return errors.New("the far side ended the call")
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
 func (d *Demo) heard(who, whom string, q Quality, hz int) bool {
-	verdict := "good"
-	if !q.Good() {
-		verdict = "BAD"
+	q.Talked = d.opt.Talk
+	fault, verdict := q.Fault(), "good"
+	if fault != "" {
+		verdict = "BAD, " + who + " " + fault
 	}
-	d.say("%s heard %s: %d packets, %d lost, jitter %.1f ms, %d Hz at %.0f, the other tone at %.0f: %s\n", who, whom,
+	d.ladder.say("%-5s heard %-5s: %4d packets, %d lost, jitter %.1f ms; %4d Hz at %4.0f, the other tone at %4.0f: %s\n", who, whom,
 		q.Packets, q.Lost, float64(q.Jitter.Microseconds())/1000, hz, q.Wanted, q.Other, verdict)
-	return q.Good()
+	return fault == ""
 }
-
-// record prints the newest CDR. It is in the store a moment after the call.
-func (d *Demo) record(ctx context.Context) error {
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		raw, err := d.api(ctx, http.MethodGet, "/v1/cdrs?limit=1", nil)
-		if err != nil {
-			return err
-		}
-		var page struct{ Items []json.RawMessage }
-		if err := json.Unmarshal(raw, &page); err != nil {
-			return err
-		}
-		if len(page.Items) > 0 {
-			var pretty bytes.Buffer
-			if err := json.Indent(&pretty, page.Items[0], "", "  "); err != nil {
-				return err
-			}
-			d.say("\nThe record (GET /v1/cdrs):\n%s\n", pretty.Bytes())
-			return nil
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return errors.New("no record came")
-		}
-	}
-}
-
-func (d *Demo) say(format string, args ...any) { _, _ = fmt.Fprintf(d.opt.Out, format, args...) }
-
-// Bob is where the answering telephone is, for those who stay.
-func (d *Demo) Bob() netip.AddrPort { return d.bob.addr() }

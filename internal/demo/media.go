@@ -14,6 +14,8 @@ import (
 const (
 	ptime   = 20 * time.Millisecond
 	samples = int(sampleRate * ptime / time.Second)
+
+	recorded = 60 * sampleRate // samples of a call that are kept
 )
 
 // An audio is one telephone's RTP: it sends a tone and records what it hears.
@@ -24,10 +26,10 @@ type audio struct {
 	stop context.CancelFunc
 
 	mu      sync.Mutex
-	heard   []int16
+	heard   []int16 // the first minute
 	packets int
-	first   uint16
-	last    uint16
+	last    uint16  // highest sequence number
+	span    int     // from the first sequence number to the highest
 	jitter  float64 // RFC 3550 §6.4.1, in samples
 	transit float64
 }
@@ -44,7 +46,8 @@ func newAudio(ip netip.Addr, hz float64) (*audio, error) {
 
 func (a *audio) addr() netip.AddrPort { return a.conn.LocalAddr().(*net.UDPAddr).AddrPort() }
 
-// start listens at once and talks to the far side until stopped.
+// start listens at once and talks to the far side until stopped. It is called
+// once, before close and in the same goroutine.
 func (a *audio) start(to netip.AddrPort) {
 	ctx, cancel := context.WithCancel(context.Background())
 	a.stop = cancel
@@ -98,49 +101,46 @@ func (a *audio) hear(pkt *rtp.Packet, now time.Time) {
 	defer a.mu.Unlock()
 	transit := float64(now.UnixMicro())*sampleRate/1e6 - float64(pkt.Timestamp)
 	if a.packets == 0 {
-		a.first = pkt.SequenceNumber
+		a.last = pkt.SequenceNumber
 	} else {
 		a.jitter += (math.Abs(transit-a.transit) - a.jitter) / 16
 	}
-	a.packets, a.last, a.transit = a.packets+1, pkt.SequenceNumber, transit
+	if step := int16(pkt.SequenceNumber - a.last); step > 0 { // not a late one
+		a.span, a.last = a.span+int(step), pkt.SequenceNumber
+	}
+	a.packets, a.transit = a.packets+1, transit
 	for _, b := range pkt.Payload {
-		a.heard = append(a.heard, decodeMuLaw(b))
+		if len(a.heard) < recorded {
+			a.heard = append(a.heard, decodeMuLaw(b))
+		}
 	}
 }
 
-// close ends talking and listening.
-func (a *audio) close() {
+// stopTalking ends what is sent; what comes is still heard.
+func (a *audio) stopTalking() {
 	if a.stop != nil {
 		a.stop()
 	}
+}
+
+// close ends talking and listening. It may be called more than once.
+func (a *audio) close() {
+	a.stopTalking()
 	_ = a.conn.Close()
 	a.wg.Wait()
 }
 
-// Quality is what one telephone heard.
-type Quality struct {
-	Packets int
-	Lost    int
-	Jitter  time.Duration
-	Wanted  float64 // amplitude of the tone it should hear
-	Other   float64 // amplitude of the tone it should not: its own
-}
-
-// Good reports whether the far tone, and only that, came through: at least a
-// second of it, and fifty times the other.
-func (q Quality) Good() bool {
-	return q.Packets >= 50 && q.Wanted >= 1000 && q.Other*50 <= q.Wanted
-}
-
+// quality measures what was heard against the tone that should have been, and
+// the one that should not.
 func (a *audio) quality(wanted, other float64) Quality {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	q := Quality{Packets: a.packets, Jitter: time.Duration(a.jitter / sampleRate * float64(time.Second))}
 	if a.packets > 0 {
-		q.Lost = int(a.last-a.first) + 1 - a.packets
+		q.Lost = max(0, a.span+1-a.packets)
 	}
 	heard := a.heard
-	if len(heard) > sampleRate/2 { // the first half second may be cut
+	if len(heard) > sampleRate/2 { // a call's first moments may be cut
 		heard = heard[sampleRate/4:]
 	}
 	q.Wanted, q.Other = power(heard, wanted), power(heard, other)
