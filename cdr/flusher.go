@@ -135,7 +135,8 @@ func (f *Flusher) run() {
 		case <-f.ctx.Done():
 			return
 		}
-		for f.ctx.Err() == nil && f.step() {
+		for more := true; more && f.ctx.Err() == nil; {
+			more = f.step()
 		}
 	}
 }

@@ -34,7 +34,7 @@ func TestFlusherBatches(t *testing.T) {
 		j := openJournal(t, JournalConfig{Dir: t.TempDir(), disk: &faultDisk{}})
 		var sink memorySink
 		f := startFlusher(t, j, &sink, FlusherConfig{Batch: 10, Every: 200 * time.Millisecond})
-		defer j.Close() //nolint:errcheck // only ends the bubble
+		defer j.Close()
 		defer f.Stop()
 		for i := range 25 {
 			mustAppend(t, j, Ended, endedRecord(i))
@@ -61,7 +61,7 @@ func TestFlusherBacksOff(t *testing.T) {
 			return errDown
 		}}
 		f := startFlusher(t, j, &sink, FlusherConfig{BackoffMin: 100 * time.Millisecond, BackoffMax: 5 * time.Second})
-		defer j.Close() //nolint:errcheck // only ends the bubble
+		defer j.Close()
 		defer f.Stop()
 		begin := time.Now()
 		for i := range 600 {

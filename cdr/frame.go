@@ -1,6 +1,7 @@
 package cdr
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -67,6 +68,9 @@ type entry struct {
 
 const formatVersion = 1
 
+// framePrefix is how every payload begins.
+var framePrefix = []byte(`{"mark":"`)
+
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // encodeRecord returns the frame of one mark of a call.
@@ -129,8 +133,7 @@ func frameSum(length, payload []byte) uint32 {
 // ±Inf) becomes 0: no statistic is worth a lost record.
 func marshalRecord(r *Record) ([]byte, error) {
 	body, err := json.Marshal(r)
-	var unsupported *json.UnsupportedValueError
-	if !errors.As(err, &unsupported) {
+	if _, bad := errors.AsType[*json.UnsupportedValueError](err); !bad {
 		return body, err
 	}
 	return json.Marshal(finite(r))
@@ -168,6 +171,9 @@ func firstFrame(b []byte) (payload []byte, need int, ok bool) {
 		return nil, need, false
 	}
 	payload = b[frameHeader:need:need]
+	if !bytes.HasPrefix(payload, framePrefix) { // spares the sum of what only looks like a length
+		return nil, need, false
+	}
 	if frameSum(b[:4], payload) != binary.LittleEndian.Uint32(b[4:]) {
 		return nil, need, false
 	}

@@ -145,6 +145,17 @@ func TestEncodeRecordWithoutNaN(t *testing.T) {
 	}
 }
 
+// Damage that is full of plausible lengths costs no more than other damage.
+func TestScanFramesIsLinear(t *testing.T) {
+	t.Parallel()
+	b := bytes.Repeat([]byte{0x00, 0x00, 0x04, 0x00}, 4<<20) // a length of 256 KiB at every fourth octet
+	tail, _ := frames(t, 1)
+	offsets, damage := scanOffsets(append(b, tail...))
+	if !slices.Equal(offsets, []int{len(b)}) || len(damage) != 1 {
+		t.Errorf("frames at %v, damage %v", offsets, damage)
+	}
+}
+
 // Any octets can be a segment: frames and damage cover them without gap or
 // overlap, every frame is sound on its own, and a cut tail stays cut.
 func FuzzReplay(f *testing.F) {
@@ -185,11 +196,6 @@ func FuzzReplay(f *testing.F) {
 		again := newReplay()
 		if at := again.scan(seg, b[:end]); at != end || again.entries != rp.entries {
 			t.Errorf("after the cut at %d: end %d, %d entries of %d", end, at, again.entries, rp.entries)
-		}
-		for id, o := range rp.live {
-			if _, err := decodeRecord(b[o.place.offset+frameHeader : o.place.offset+o.place.size]); err == nil && id == "" {
-				continue
-			}
 		}
 	})
 }

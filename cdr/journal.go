@@ -166,8 +166,7 @@ func Open(cfg JournalConfig) (*Journal, error) {
 		synced:   make(chan struct{}),
 	}
 	if err := j.restore(); err != nil {
-		j.closeFiles()
-		return nil, errors.Join(err, lock.Close())
+		return nil, errors.Join(err, j.closeFiles(), lock.Close())
 	}
 	go j.write()
 	go j.sync()

@@ -142,7 +142,7 @@ func (j *Journal) replaySegment(rp *replay, seg *segment) error {
 	if err != nil {
 		return fmt.Errorf("cdr: journal: %w", err)
 	}
-	defer f.Close() //nolint:errcheck // synced below when it was changed
+	defer f.Close()
 	b, err := io.ReadAll(io.NewSectionReader(f, 0, math.MaxInt64))
 	if err != nil {
 		return fmt.Errorf("cdr: journal: %s: %w", filepath.Base(seg.path), err)

@@ -105,7 +105,7 @@ func (j *Journal) readEntry(p place) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close() //nolint:errcheck // nothing was written
+	defer f.Close()
 	b := make([]byte, p.size)
 	if _, err := f.ReadAt(b, p.offset); err != nil && !errors.Is(err, io.EOF) {
 		return nil, err

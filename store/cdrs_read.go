@@ -191,7 +191,7 @@ func (s *Store) readAttempts(ctx context.Context, records []cdr.Record) error {
 		ids[i] = records[i].CallID
 	}
 	var list strings.Builder
-	writeParameters(&list, 3, len(ids))
+	s.dialect.parameters(&list, 3, len(ids))
 	// The bounds in time tell Postgres which partitions to look at.
 	args := append([]any{s.dialect.time(records[len(records)-1].StartedAt), s.dialect.time(records[0].StartedAt)}, ids...)
 	query := fmt.Sprintf(`SELECT %s FROM cdr_attempts WHERE call_started_at BETWEEN $1 AND $2 AND call_id IN (%s)

@@ -3,7 +3,6 @@ package store
 import (
 	"cmp"
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"slices"
@@ -44,13 +43,13 @@ func (s *Store) SaveCDRs(ctx context.Context, records []cdr.Record) error {
 		return cmp.Or(strings.Compare(a.CallID, b.CallID), a.StartedAt.Compare(b.StartedAt))
 	})
 	return s.timed(opSaveCDRs, func() error {
-		return s.write(ctx, func(tx *sql.Tx) error {
-			return chunks(records, insertRows, func(part []cdr.Record) error { return s.saveCDRs(ctx, tx, part) })
+		return s.write(ctx, func(x tx) error {
+			return chunks(records, insertRows, func(part []cdr.Record) error { return s.saveCDRs(ctx, x, part) })
 		})
 	})
 }
 
-func (s *Store) saveCDRs(ctx context.Context, tx *sql.Tx, records []cdr.Record) error {
+func (s *Store) saveCDRs(ctx context.Context, x tx, records []cdr.Record) error {
 	rows := make([][]any, len(records))
 	for i := range records {
 		var err error
@@ -60,9 +59,9 @@ func (s *Store) saveCDRs(ctx context.Context, tx *sql.Tx, records []cdr.Record) 
 	}
 	// What is returned was not there before: only its attempts are new.
 	t := cdrTable()
-	query := t.insertSQL(len(rows)) + " ON CONFLICT (call_id, started_at) DO NOTHING RETURNING call_id, started_at"
+	query := t.insertSQL(x.dialect, len(rows)) + " ON CONFLICT (call_id, started_at) DO NOTHING RETURNING call_id, started_at"
 	fresh := make(map[cdrKey]bool, len(rows))
-	err := each(ctx, tx, query, flat(rows), func(scan func(...any) error) error {
+	err := each(ctx, x, query, flat(rows), func(scan func(...any) error) error {
 		var at time.Time
 		var id string
 		err := scan(&id, timeInto{&at})
@@ -79,7 +78,7 @@ func (s *Store) saveCDRs(ctx context.Context, tx *sql.Tx, records []cdr.Record) 
 			attempts = append(attempts, s.attemptArgs(r)...)
 		}
 	}
-	return attemptTable().insert(ctx, tx, attempts)
+	return attemptTable().insert(ctx, x, attempts)
 }
 
 // cdrArgs returns a record's row.
@@ -101,9 +100,10 @@ func (s *Store) cdrArgs(r *cdr.Record) ([]any, error) {
 	}, nil
 }
 
-func mediaArg(m *cdr.Media) (any, error) {
+// mediaArg returns the media column: a string, or nil for NULL.
+func mediaArg(m *cdr.Media) (arg any, err error) {
 	if m == nil {
-		return nil, nil
+		return arg, nil
 	}
 	c := *m
 	c.Streams = nonNil(c.Streams)

@@ -3,6 +3,8 @@ package store
 import (
 	"database/sql"
 	"io/fs"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/pressly/goose/v3"
@@ -14,6 +16,7 @@ type dialect struct {
 	name       string
 	goose      goose.Dialect
 	migrations fs.FS
+	unnamed    bool                // parameters in order are ? rather than $1, $2
 	snapshot   *sql.TxOptions      // of a transaction that sees one state
 	time       func(time.Time) any // a time as an argument
 	classify   func(error) class   // of an error from the driver
@@ -40,3 +43,19 @@ func (d *dialect) timeOf(t *time.Time) any {
 
 // micros cuts a time as both databases keep it: UTC, whole microseconds.
 func micros(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
+
+// parameters writes n parameters, separated by commas; the first is argument
+// number first of the statement, which is one more than the parameter before.
+func (d *dialect) parameters(b *strings.Builder, first, n int) {
+	for i := range n {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		if d.unnamed {
+			b.WriteByte('?')
+			continue
+		}
+		b.WriteByte('$')
+		b.WriteString(strconv.Itoa(first + i))
+	}
+}

@@ -24,7 +24,7 @@ func TestJournalToStore(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer j.Close() //nolint:errcheck // everything is in the store
+			defer j.Close()
 			f := cdr.NewFlusher(j, s, cdr.FlusherConfig{Batch: 20, Every: time.Millisecond, BackoffMin: time.Millisecond, BackoffMax: 5 * time.Millisecond})
 			f.Start()
 			defer f.Stop()

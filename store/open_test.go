@@ -78,7 +78,7 @@ func TestOpenErrorsKeepSecrets(t *testing.T) {
 		s, err := store.Open(t.Context(), url, store.Options{})
 		if err == nil {
 			t.Errorf("%s: opened", url)
-			s.Close() //nolint:errcheck // it should not be there
+			s.Close()
 			continue
 		}
 		if errors.Is(err, store.ErrUnavailable) != unavailable {
@@ -115,7 +115,7 @@ func closedPort(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close() //nolint:errcheck // that is the point
+	defer l.Close()
 	return l.Addr().String()
 }
 
@@ -128,7 +128,7 @@ func TestOpenOffline(t *testing.T) {
 		t.Fatal(err)
 	}
 	socketDir := there.Query().Get("host")
-	away, err := os.MkdirTemp("", "away") // short: a socket's path is limited
+	away, err := os.MkdirTemp("", "away") //nolint:usetesting // short: a socket's path is limited
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,7 +145,7 @@ func TestOpenOffline(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer s.Close() //nolint:errcheck // nothing is lost
+	defer s.Close()
 	if _, err := s.LoadPolicy(t.Context()); !errors.Is(err, store.ErrUnavailable) {
 		t.Errorf("LoadPolicy: %v", err)
 	}

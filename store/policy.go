@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 
 	"b2bua/policy"
 )
@@ -11,8 +10,8 @@ import (
 // names.
 func (s *Store) LoadPolicy(ctx context.Context) (set policy.Set, err error) {
 	err = s.timed("load_policy", func() error {
-		return s.read(ctx, func(tx *sql.Tx) (err error) {
-			set, err = loadSet(ctx, tx)
+		return s.read(ctx, func(x tx) (err error) {
+			set, err = loadSet(ctx, x)
 			return err
 		})
 	})
@@ -23,8 +22,8 @@ func (s *Store) LoadPolicy(ctx context.Context) (set policy.Set, err error) {
 // would return: times cut to microseconds, ids given to what had none.
 func (s *Store) EditPolicy(ctx context.Context, edit func(*policy.Set) error) (set policy.Set, err error) {
 	err = s.timed("edit_policy", func() error {
-		return s.write(ctx, func(tx *sql.Tx) (err error) {
-			set, err = s.editIn(ctx, tx, edit)
+		return s.write(ctx, func(x tx) (err error) {
+			set, err = s.editIn(ctx, x, edit)
 			return err
 		})
 	})
@@ -34,13 +33,13 @@ func (s *Store) EditPolicy(ctx context.Context, edit func(*policy.Set) error) (s
 	return set, nil
 }
 
-func (s *Store) editIn(ctx context.Context, tx *sql.Tx, edit func(*policy.Set) error) (policy.Set, error) {
+func (s *Store) editIn(ctx context.Context, x tx, edit func(*policy.Set) error) (policy.Set, error) {
 	// The row's lock is what serialises writers: it comes before anything is
 	// read.
-	if _, err := tx.ExecContext(ctx, "UPDATE policy_revision SET revision = revision + 1"); err != nil {
+	if _, err := x.ExecContext(ctx, "UPDATE policy_revision SET revision = revision + 1"); err != nil {
 		return policy.Set{}, err
 	}
-	before, err := loadSet(ctx, tx)
+	before, err := loadSet(ctx, x)
 	if err != nil {
 		return policy.Set{}, err
 	}
@@ -52,7 +51,7 @@ func (s *Store) editIn(ctx context.Context, tx *sql.Tx, edit func(*policy.Set) e
 	}
 	draft.Revision = revision
 	after := normal(draft)
-	if err := s.saveDifference(ctx, tx, &before, &after); err != nil {
+	if err := s.saveDifference(ctx, x, &before, &after); err != nil {
 		return policy.Set{}, err
 	}
 	return after, nil

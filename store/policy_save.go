@@ -88,7 +88,7 @@ func compare[T any](before, after []T, head func(*T) (id, name string)) (d diffe
 // returns them. Rows are written before what refers to them and removed
 // behind it; names that become free are taken out of the way first, so that
 // objects may swap them.
-func (s *Store) saveDifference(ctx context.Context, q querier, before, after *policy.Set) error {
+func (s *Store) saveDifference(ctx context.Context, x tx, before, after *policy.Set) error {
 	accounts, err := compare(before.Accounts, after.Accounts, func(a *policy.Account) (string, string) { return a.AccountID, a.Name })
 	if err != nil {
 		return err
@@ -98,21 +98,21 @@ func (s *Store) saveDifference(ctx context.Context, q querier, before, after *po
 		return err
 	}
 	for _, step := range []func() error{
-		func() error { return removeAll(ctx, q, routeTable(), routes.removed) },
-		func() error { return park(ctx, q, routeTable(), routes.parked) },
-		func() error { return park(ctx, q, trunkTable(), trunks.parked) },
-		func() error { return park(ctx, q, accountTable(), accounts.parked) },
-		func() error { return writeAll(ctx, q, accountTable(), accounts, s.accountArgs) },
-		func() error { return writeAll(ctx, q, trunkTable(), trunks, s.trunkArgs) },
+		func() error { return removeAll(ctx, x, routeTable(), routes.removed) },
+		func() error { return park(ctx, x, routeTable(), routes.parked) },
+		func() error { return park(ctx, x, trunkTable(), trunks.parked) },
+		func() error { return park(ctx, x, accountTable(), accounts.parked) },
+		func() error { return writeAll(ctx, x, accountTable(), accounts, s.accountArgs) },
+		func() error { return writeAll(ctx, x, trunkTable(), trunks, s.trunkArgs) },
 		func() error {
-			return replaceParts(ctx, q, gatewayTable(), trunks, func(t *trunkRow) (string, [][]any) { return t.TrunkID, gatewayArgs(t) })
+			return replaceParts(ctx, x, gatewayTable(), trunks, func(t *trunkRow) (string, [][]any) { return t.TrunkID, gatewayArgs(t) })
 		},
-		func() error { return writeAll(ctx, q, routeTable(), routes, s.routeArgs) },
+		func() error { return writeAll(ctx, x, routeTable(), routes, s.routeArgs) },
 		func() error {
-			return replaceParts(ctx, q, targetTable(), routes, func(r *routeRow) (string, [][]any) { return r.RouteID, targetArgs(r) })
+			return replaceParts(ctx, x, targetTable(), routes, func(r *routeRow) (string, [][]any) { return r.RouteID, targetArgs(r) })
 		},
-		func() error { return removeAll(ctx, q, trunkTable(), trunks.removed) },
-		func() error { return removeAll(ctx, q, accountTable(), accounts.removed) },
+		func() error { return removeAll(ctx, x, trunkTable(), trunks.removed) },
+		func() error { return removeAll(ctx, x, accountTable(), accounts.removed) },
 	} {
 		if err := step(); err != nil {
 			return err
@@ -177,19 +177,19 @@ func unknownName(object, name, field, value string) error {
 }
 
 // park gives rows names that no object can have.
-func park(ctx context.Context, q querier, t table, ids []string) error {
+func park(ctx context.Context, x tx, t table, ids []string) error {
 	query := fmt.Sprintf("UPDATE %s SET name = '~' || %s WHERE %s = $1", t.name, t.columns[0], t.columns[0])
 	for _, id := range ids {
-		if _, err := q.ExecContext(ctx, query, id); err != nil {
+		if _, err := x.ExecContext(ctx, query, id); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func removeAll(ctx context.Context, q querier, t table, ids []string) error {
+func removeAll(ctx context.Context, x tx, t table, ids []string) error {
 	for _, id := range ids {
-		if err := t.remove(ctx, q, id); err != nil {
+		if err := t.remove(ctx, x, id); err != nil {
 			return err
 		}
 	}
@@ -197,13 +197,13 @@ func removeAll(ctx context.Context, q querier, t table, ids []string) error {
 }
 
 // writeAll inserts and updates the rows of a difference.
-func writeAll[T any](ctx context.Context, q querier, t table, d difference[T], args func(*T) ([]any, error)) error {
+func writeAll[T any](ctx context.Context, x tx, t table, d difference[T], args func(*T) ([]any, error)) error {
 	for i := range d.changed {
 		row, err := args(&d.changed[i])
 		if err != nil {
 			return err
 		}
-		if err := t.update(ctx, q, row); err != nil {
+		if err := t.update(ctx, x, row); err != nil {
 			return err
 		}
 	}
@@ -215,19 +215,19 @@ func writeAll[T any](ctx context.Context, q querier, t table, d difference[T], a
 				return err
 			}
 		}
-		return t.insert(ctx, q, rows)
+		return t.insert(ctx, x, rows)
 	})
 }
 
 // replaceParts writes the rows that belong to the objects of a difference,
 // such as a trunk's gateways.
-func replaceParts[T any](ctx context.Context, q querier, t table, d difference[T], parts func(*T) (id string, rows [][]any)) error {
+func replaceParts[T any](ctx context.Context, x tx, t table, d difference[T], parts func(*T) (id string, rows [][]any)) error {
 	for i := range d.changed {
 		id, rows := parts(&d.changed[i])
-		if err := t.remove(ctx, q, id); err != nil {
+		if err := t.remove(ctx, x, id); err != nil {
 			return err
 		}
-		if err := t.insert(ctx, q, rows); err != nil {
+		if err := t.insert(ctx, x, rows); err != nil {
 			return err
 		}
 	}
@@ -237,6 +237,6 @@ func replaceParts[T any](ctx context.Context, q querier, t table, d difference[T
 			_, rows := parts(&part[i])
 			all = append(all, rows...)
 		}
-		return t.insert(ctx, q, all)
+		return t.insert(ctx, x, all)
 	})
 }

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -13,7 +12,12 @@ import (
 // querier is a pool or a transaction.
 type querier interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
-	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+}
+
+// tx is a transaction that knows its database.
+type tx struct {
+	*sql.Tx
+	dialect *dialect
 }
 
 // each calls row for every row of a query's answer.
@@ -22,7 +26,7 @@ func each(ctx context.Context, q querier, query string, args []any, row func(sca
 	if err != nil {
 		return err
 	}
-	defer rows.Close() //nolint:errcheck // rows.Err tells
+	defer rows.Close()
 	for rows.Next() {
 		if err := row(rows.Scan); err != nil {
 			return err
@@ -44,8 +48,9 @@ func newTable(name, columns string) table { return table{name, strings.Fields(co
 // drivers keep few statements prepared.
 const insertRows = 100
 
-// insertSQL returns an INSERT of n rows.
-func (t table) insertSQL(n int) string {
+// insertSQL returns an INSERT of n rows. SQLite looks a $1 up by its name, which
+// takes quadratic time for many; its own ? has none.
+func (t table) insertSQL(d *dialect, n int) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "INSERT INTO %s (%s) VALUES ", t.name, strings.Join(t.columns, ", "))
 	for i := range n {
@@ -53,45 +58,34 @@ func (t table) insertSQL(n int) string {
 			b.WriteString(", ")
 		}
 		b.WriteByte('(')
-		writeParameters(&b, i*len(t.columns)+1, len(t.columns))
+		d.parameters(&b, i*len(t.columns)+1, len(t.columns))
 		b.WriteByte(')')
 	}
 	return b.String()
 }
 
-// writeParameters writes n parameters, $first and on.
-func writeParameters(b *strings.Builder, first, n int) {
-	for i := range n {
-		if i > 0 {
-			b.WriteString(", ")
-		}
-		b.WriteByte('$')
-		b.WriteString(strconv.Itoa(first + i))
-	}
-}
-
 // insert inserts rows of arguments.
-func (t table) insert(ctx context.Context, q querier, rows [][]any) error {
+func (t table) insert(ctx context.Context, x tx, rows [][]any) error {
 	return chunks(rows, insertRows, func(part [][]any) error {
-		_, err := q.ExecContext(ctx, t.insertSQL(len(part)), flat(part)...)
+		_, err := x.ExecContext(ctx, t.insertSQL(x.dialect, len(part)), flat(part)...)
 		return err
 	})
 }
 
 // update writes one row, found by its first column.
-func (t table) update(ctx context.Context, q querier, row []any) error {
+func (t table) update(ctx context.Context, x tx, row []any) error {
 	set := make([]string, 0, len(t.columns))
 	for i, column := range t.columns[1:] {
 		set = append(set, fmt.Sprintf("%s = $%d", column, i+2))
 	}
 	query := fmt.Sprintf("UPDATE %s SET %s WHERE %s = $1", t.name, strings.Join(set, ", "), t.columns[0])
-	_, err := q.ExecContext(ctx, query, row...)
+	_, err := x.ExecContext(ctx, query, row...)
 	return err
 }
 
 // remove deletes every row whose first column is key.
-func (t table) remove(ctx context.Context, q querier, key string) error {
-	_, err := q.ExecContext(ctx, fmt.Sprintf("DELETE FROM %s WHERE %s = $1", t.name, t.columns[0]), key)
+func (t table) remove(ctx context.Context, x tx, key string) error {
+	_, err := x.ExecContext(ctx, fmt.Sprintf("DELETE FROM %s WHERE %s = $1", t.name, t.columns[0]), key)
 	return err
 }
 

@@ -21,6 +21,7 @@ func sqliteDialect() dialect {
 		name:       "sqlite",
 		goose:      goose.DialectSQLite3,
 		migrations: migrations.SQLite(),
+		unnamed:    true,
 		time:       func(t time.Time) any { return t.UnixMicro() },
 		classify:   classifySQLite,
 	}
@@ -85,8 +86,7 @@ func classifySQLite(err error) class {
 	if !errors.As(err, &e) {
 		return classOther
 	}
-	switch e.Code() {
-	case sqlite3.SQLITE_CONSTRAINT_UNIQUE:
+	if e.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE {
 		return classDuplicate
 	}
 	switch e.Code() & 0xff { // without the detail

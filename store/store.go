@@ -131,28 +131,28 @@ func (s *Store) Dialect() string { return s.dialect.name }
 
 // write runs f in a transaction that may write. An error or panic of f rolls
 // it back.
-func (s *Store) write(ctx context.Context, f func(*sql.Tx) error) error {
+func (s *Store) write(ctx context.Context, f func(tx) error) error {
 	return s.transact(ctx, s.writer, nil, f)
 }
 
 // read runs f in a transaction that sees one state of the database.
-func (s *Store) read(ctx context.Context, f func(*sql.Tx) error) error {
+func (s *Store) read(ctx context.Context, f func(tx) error) error {
 	return s.transact(ctx, s.reader, s.dialect.snapshot, f)
 }
 
-func (s *Store) transact(ctx context.Context, db *sql.DB, opts *sql.TxOptions, f func(*sql.Tx) error) error {
+func (s *Store) transact(ctx context.Context, db *sql.DB, opts *sql.TxOptions, f func(tx) error) error {
 	if err := s.prepare(ctx); err != nil {
 		return err
 	}
-	tx, err := db.BeginTx(ctx, opts)
+	x, err := db.BeginTx(ctx, opts)
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
-	defer tx.Rollback() //nolint:errcheck // after a commit it does nothing
-	if err := f(tx); err != nil {
+	defer x.Rollback() //nolint:errcheck // after a commit it does nothing
+	if err := f(tx{x, &s.dialect}); err != nil {
 		return err
 	}
-	if err := tx.Commit(); err != nil {
+	if err := x.Commit(); err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}
 	return nil

@@ -56,7 +56,7 @@ func (c *Cluster) Database(t testing.TB) string {
 	if err != nil {
 		t.Fatalf("pgtest: %v%s", err, c.log())
 	}
-	defer conn.Close(ctx) //nolint:errcheck // it has done its work
+	defer func() { _ = conn.Close(ctx) }() // it has done its work
 	if _, err := conn.Exec(ctx, "CREATE DATABASE "+name); err != nil {
 		t.Fatalf("pgtest: %v%s", err, c.log())
 	}

@@ -26,9 +26,7 @@ const (
 )
 
 // shared starts the server of this process at its first call.
-//
-//nolint:gochecknoglobals // one server per process is the point
-var shared = sync.OnceValues(func() (*Cluster, error) { return start() })
+var shared = sync.OnceValues(start)
 
 // Start starts a server for this test alone, for tests that harm it, and stops
 // it when the test ends.
@@ -69,7 +67,7 @@ func (c *Cluster) kill() {
 	if c.watched == nil {
 		return
 	}
-	c.watched.Close() //nolint:errcheck // the watcher sees the end of its input
+	_ = c.watched.Close() // the watcher sees the end of its input
 	_ = c.watcher.Wait()
 }
 
@@ -142,7 +140,7 @@ func (c *Cluster) run(bin string) error {
 			return err
 		}
 	}
-	c.watcher = exec.Command("/bin/sh", "-c", script, "pgtest", c.dir, bin)
+	c.watcher = exec.CommandContext(context.Background(), "/bin/sh", "-c", script, "pgtest", c.dir, bin)
 	c.watcher.Dir = "/"
 	c.watcher.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C"}
 	c.watcher.SysProcAttr = &syscall.SysProcAttr{Credential: cred, Setpgid: true} // an interrupt is for the test alone

@@ -56,7 +56,7 @@ func testCDRModel(t *testing.T, e env) {
 		r.StartedAt = epoch.Add(time.Duration(i%20) * time.Microsecond)
 		r.Caller, r.Called = fmt.Sprint(i%3), fmt.Sprint(i%5)
 		if i%4 != 0 {
-			r.InboundTrunk, r.OutboundTrunk = ptr(fmt.Sprint("t", i%2)), ptr(fmt.Sprint("t", i%7))
+			r.InboundTrunk, r.OutboundTrunk = new(fmt.Sprint("t", i%2)), new(fmt.Sprint("t", i%7))
 		}
 		if i%3 == 0 {
 			r.AnsweredAt = r.EndedAt
@@ -97,9 +97,9 @@ func drawQuery(t *rapid.T) cdr.Query {
 	}
 	switch rapid.IntRange(0, 2).Draw(t, "answered") {
 	case 0:
-		q.Answered = ptr(true)
+		q.Answered = new(true)
 	case 1:
-		q.Answered = ptr(false)
+		q.Answered = new(false)
 	}
 	return q
 }
@@ -172,8 +172,15 @@ func testCDRBadQueries(t *testing.T, e env) {
 	for field, queries := range map[string][]cdr.Query{
 		"limit": {{Limit: -1}, {Limit: 501}},
 		"cursor": {
-			{Cursor: "x"}, {Cursor: "="}, {Cursor: "MQ"}, {Cursor: page.NextCursor + "A"}, {Cursor: strings.ToUpper(page.NextCursor)},
-			{Cursor: "' OR 1=1 --"}, {Cursor: "\x00"}, {Cursor: "OTk5OTk5OTk5OTk5OTk5OTk5OTk5OSB4"}, {Cursor: "MSAA"},
+			{Cursor: "x"},
+			{Cursor: "="},
+			{Cursor: "MQ"},
+			{Cursor: page.NextCursor + "A"},
+			{Cursor: strings.ToUpper(page.NextCursor)},
+			{Cursor: "' OR 1=1 --"},
+			{Cursor: "\x00"},
+			{Cursor: "OTk5OTk5OTk5OTk5OTk5OTk5OTk5OSB4"},
+			{Cursor: "MSAA"},
 		},
 	} {
 		for _, q := range queries {

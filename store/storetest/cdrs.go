@@ -232,7 +232,7 @@ func testCDRBadRecords(t *testing.T, e env) {
 		"no call id":           func(r *cdr.Record) { r.CallID = "" },
 		"negative duration":    func(r *cdr.Record) { r.DurationMS = -1 },
 		"negative billable":    func(r *cdr.Record) { r.BillableMS = -1 },
-		"unknown side":         func(r *cdr.Record) { r.HungUpBy = ptr(cdr.HungUpBy("mother")) },
+		"unknown side":         func(r *cdr.Record) { r.HungUpBy = new(cdr.HungUpBy("mother")) },
 		"attempt 0":            func(r *cdr.Record) { r.Attempts[0].AttemptNo = 0 },
 		"attempt number twice": func(r *cdr.Record) { r.Attempts[1].AttemptNo = 1 },
 		"not a number":         func(r *cdr.Record) { r.Media.Streams[0].JitterMS = math.NaN() },
@@ -253,8 +253,8 @@ func testCDRBadRecords(t *testing.T, e env) {
 func testCDRLimits(t *testing.T, e env) {
 	s := e.open(t)
 	r := answered(1)
-	r.DurationMS, r.BillableMS, r.PDDMS = math.MaxInt64, math.MaxInt64, ptr(int64(math.MinInt64))
-	r.SIPStatus, r.Q850Cause, r.PolicyRevision = ptr(math.MaxInt64), ptr(math.MinInt64), math.MaxInt64
+	r.DurationMS, r.BillableMS, r.PDDMS = math.MaxInt64, math.MaxInt64, new(int64(math.MinInt64))
+	r.SIPStatus, r.Q850Cause, r.PolicyRevision = new(math.MaxInt64), new(math.MinInt64), math.MaxInt64
 	r.Attempts[0].AttemptNo, r.Attempts[0].BillableMS = math.MaxInt64, math.MaxInt64
 	slices.Reverse(r.Attempts)
 	stream := &r.Media.Streams[0]
@@ -287,7 +287,7 @@ func testCDRText(t *testing.T, e env) {
 	r := answered(1)
 	r.Caller, r.Called = "a\x00b", "\xff\xfe1"
 	r.Received.From, r.Received.To, r.Received.UserAgent = "x\x00\\u0000\\\x00", "\xc3\x28", "\u2028<>&'\"\t\r\n\x01\x7f"
-	r.InboundTrunk, r.OutboundTrunk = ptr("tr\x00nk"), ptr("")
+	r.InboundTrunk, r.OutboundTrunk = new("tr\x00nk"), new("")
 	r.Media.Streams[0].Remote = "\x00"
 	r.RelatedCalls[0].Relation = "\\x\x00\xff"
 	r.Attempts[0].Sent.RequestURI, r.Attempts[1].Trunk = "\x00", "\xff"
@@ -295,7 +295,7 @@ func testCDRText(t *testing.T, e env) {
 	want := *r.Clone()
 	want.Caller, want.Called = "a\ufffdb", "\ufffd\ufffd1"
 	want.Received.From, want.Received.To = "x\ufffd\\u0000\\\ufffd", "\ufffd("
-	want.InboundTrunk = ptr("tr\ufffdnk")
+	want.InboundTrunk = new("tr\ufffdnk")
 	want.Media.Streams[0].Remote, want.RelatedCalls[0].Relation = "\ufffd", "\\x\ufffd\ufffd"
 	want.Attempts[0].Sent.RequestURI, want.Attempts[1].Trunk = "\ufffd", "\ufffd"
 	if diff := cmp.Diff(want, get(t, s, r.CallID)); diff != "" {

@@ -66,55 +66,7 @@ func testPolicyRoundTrip(t *testing.T, e env) {
 func testEveryField(t *testing.T, e env) {
 	s := e.open(t)
 	edit(t, s, func(set *policy.Set) { *set = sampleSet() })
-	for i, change := range []func(a *policy.Account, t *policy.Trunk, r *policy.Route){
-		func(a *policy.Account, _ *policy.Trunk, _ *policy.Route) { a.Enabled = false },
-		func(a *policy.Account, _ *policy.Trunk, _ *policy.Route) { a.CreatedAt = epoch.Add(time.Hour) },
-		func(a *policy.Account, _ *policy.Trunk, _ *policy.Route) { a.UpdatedAt = epoch.Add(time.Microsecond) },
-		func(_ *policy.Account, t *policy.Trunk, _ *policy.Route) { t.Account = "acme" },
-		func(_ *policy.Account, t *policy.Trunk, _ *policy.Route) { t.Account = "" },
-		func(_ *policy.Account, t *policy.Trunk, _ *policy.Route) { t.Enabled = false },
-		func(_ *policy.Account, t *policy.Trunk, _ *policy.Route) { t.Network = "inside" },
-		func(_ *policy.Account, t *policy.Trunk, _ *policy.Route) {
-			t.Sources = []string{"2001:db8::/32", "10.0.0.0/8"}
-		},
-		func(_ *policy.Account, t *policy.Trunk, _ *policy.Route) { t.Sources = []string{} },
-		func(_ *policy.Account, t *policy.Trunk, _ *policy.Route) { t.Gateways[0].URI = "sip:other" },
-		func(_ *policy.Account, t *policy.Trunk, _ *policy.Route) { t.Gateways[1].Priority = 7 },
-		func(_ *policy.Account, t *policy.Trunk, _ *policy.Route) { t.Gateways[1].Weight = 65535 },
-		func(_ *policy.Account, t *policy.Trunk, _ *policy.Route) { t.Gateways[0].Enabled = false },
-		func(_ *policy.Account, t *policy.Trunk, _ *policy.Route) { slices.Reverse(t.Gateways) },
-		func(_ *policy.Account, t *policy.Trunk, _ *policy.Route) { t.Gateways = t.Gateways[:1] },
-		func(_ *policy.Account, t *policy.Trunk, _ *policy.Route) { t.Gateways = []policy.Gateway{} },
-		func(_ *policy.Account, t *policy.Trunk, _ *policy.Route) { t.Media = "bypass" },
-		func(_ *policy.Account, t *policy.Trunk, _ *policy.Route) { t.HuntOn = []string{"timeout", "503"} },
-		func(_ *policy.Account, t *policy.Trunk, _ *policy.Route) {
-			t.RingTimeout = policy.Duration(90 * time.Second)
-		},
-		func(_ *policy.Account, t *policy.Trunk, _ *policy.Route) { t.EarlyDialogs = "single" },
-		func(_ *policy.Account, t *policy.Trunk, _ *policy.Route) { t.InDialogSource = "any" },
-		func(_ *policy.Account, t *policy.Trunk, _ *policy.Route) { t.MTU = "off" },
-		func(_ *policy.Account, t *policy.Trunk, _ *policy.Route) { t.HeaderPolicy.Trusted = false },
-		func(_ *policy.Account, t *policy.Trunk, _ *policy.Route) {
-			t.HeaderPolicy.Pass = []string{"X-B", "X-A"}
-		},
-		func(_ *policy.Account, t *policy.Trunk, _ *policy.Route) { t.HeaderPolicy.Remove = []string{} },
-		func(_ *policy.Account, t *policy.Trunk, _ *policy.Route) {
-			t.Limits = policy.Limits{MaxCalls: 1_000_000, MaxCPS: 3}
-		},
-		func(_ *policy.Account, t *policy.Trunk, _ *policy.Route) { t.CreatedAt = epoch.Add(-time.Hour) },
-		func(_ *policy.Account, t *policy.Trunk, _ *policy.Route) { t.UpdatedAt = epoch.Add(time.Hour) },
-		func(_ *policy.Account, _ *policy.Trunk, r *policy.Route) { r.Enabled = false },
-		func(_ *policy.Account, _ *policy.Trunk, r *policy.Route) { r.Priority = 65535 },
-		func(_ *policy.Account, _ *policy.Trunk, r *policy.Route) { r.Match.CalledPrefix = "+33" },
-		func(_ *policy.Account, _ *policy.Trunk, r *policy.Route) { r.Match.CallerPrefix = "1" },
-		func(_ *policy.Account, _ *policy.Trunk, r *policy.Route) { r.Match.InboundTrunk = "carrier" },
-		func(_ *policy.Account, _ *policy.Trunk, r *policy.Route) { r.Match.InboundTrunk = "" },
-		func(_ *policy.Account, _ *policy.Trunk, r *policy.Route) { r.Targets[0].Weight = 9 },
-		func(_ *policy.Account, _ *policy.Trunk, r *policy.Route) { r.Targets[0].Trunk = "pbx" },
-		func(_ *policy.Account, _ *policy.Trunk, r *policy.Route) { slices.Reverse(r.Targets) },
-		func(_ *policy.Account, _ *policy.Trunk, r *policy.Route) { r.Targets = []policy.RouteTarget{} },
-		func(_ *policy.Account, _ *policy.Trunk, r *policy.Route) { r.UpdatedAt = epoch.Add(time.Hour) },
-	} {
+	for i, change := range everyField() {
 		before := load(t, s)
 		want := load(t, s)
 		change(&want.Accounts[0], &want.Trunks[0], &want.Routes[0])
@@ -129,6 +81,71 @@ func testEveryField(t *testing.T, e env) {
 		if diff := cmp.Diff(want, load(t, s)); diff != "" {
 			t.Errorf("change %d, loaded:\n%s", i, diff)
 		}
+	}
+}
+
+// A fieldChange changes one field of one object.
+type fieldChange func(*policy.Account, *policy.Trunk, *policy.Route)
+
+// everyField has a change of every field, on an account, a trunk, a route.
+func everyField() []fieldChange {
+	ofAccount := func(f func(*policy.Account)) fieldChange {
+		return func(a *policy.Account, _ *policy.Trunk, _ *policy.Route) { f(a) }
+	}
+	ofTrunk := func(f func(*policy.Trunk)) fieldChange {
+		return func(_ *policy.Account, t *policy.Trunk, _ *policy.Route) { f(t) }
+	}
+	ofRoute := func(f func(*policy.Route)) fieldChange {
+		return func(_ *policy.Account, _ *policy.Trunk, r *policy.Route) { f(r) }
+	}
+	return []fieldChange{
+		ofAccount(func(a *policy.Account) { a.Enabled = false }),
+		ofAccount(func(a *policy.Account) { a.CreatedAt = epoch.Add(time.Hour) }),
+		ofAccount(func(a *policy.Account) { a.UpdatedAt = epoch.Add(time.Microsecond) }),
+		ofTrunk(func(t *policy.Trunk) { t.Account = "acme" }),
+		ofTrunk(func(t *policy.Trunk) { t.Account = "" }),
+		ofTrunk(func(t *policy.Trunk) { t.Enabled = false }),
+		ofTrunk(func(t *policy.Trunk) { t.Network = "inside" }),
+		ofTrunk(func(t *policy.Trunk) {
+			t.Sources = []string{"2001:db8::/32", "10.0.0.0/8"}
+		}),
+		ofTrunk(func(t *policy.Trunk) { t.Sources = []string{} }),
+		ofTrunk(func(t *policy.Trunk) { t.Gateways[0].URI = "sip:other" }),
+		ofTrunk(func(t *policy.Trunk) { t.Gateways[1].Priority = 7 }),
+		ofTrunk(func(t *policy.Trunk) { t.Gateways[1].Weight = 65535 }),
+		ofTrunk(func(t *policy.Trunk) { t.Gateways[0].Enabled = false }),
+		ofTrunk(func(t *policy.Trunk) { slices.Reverse(t.Gateways) }),
+		ofTrunk(func(t *policy.Trunk) { t.Gateways = t.Gateways[:1] }),
+		ofTrunk(func(t *policy.Trunk) { t.Gateways = []policy.Gateway{} }),
+		ofTrunk(func(t *policy.Trunk) { t.Media = "bypass" }),
+		ofTrunk(func(t *policy.Trunk) { t.HuntOn = []string{"timeout", "503"} }),
+		ofTrunk(func(t *policy.Trunk) {
+			t.RingTimeout = policy.Duration(90 * time.Second)
+		}),
+		ofTrunk(func(t *policy.Trunk) { t.EarlyDialogs = "single" }),
+		ofTrunk(func(t *policy.Trunk) { t.InDialogSource = "any" }),
+		ofTrunk(func(t *policy.Trunk) { t.MTU = "off" }),
+		ofTrunk(func(t *policy.Trunk) { t.HeaderPolicy.Trusted = false }),
+		ofTrunk(func(t *policy.Trunk) {
+			t.HeaderPolicy.Pass = []string{"X-B", "X-A"}
+		}),
+		ofTrunk(func(t *policy.Trunk) { t.HeaderPolicy.Remove = []string{} }),
+		ofTrunk(func(t *policy.Trunk) {
+			t.Limits = policy.Limits{MaxCalls: 1_000_000, MaxCPS: 3}
+		}),
+		ofTrunk(func(t *policy.Trunk) { t.CreatedAt = epoch.Add(-time.Hour) }),
+		ofTrunk(func(t *policy.Trunk) { t.UpdatedAt = epoch.Add(time.Hour) }),
+		ofRoute(func(r *policy.Route) { r.Enabled = false }),
+		ofRoute(func(r *policy.Route) { r.Priority = 65535 }),
+		ofRoute(func(r *policy.Route) { r.Match.CalledPrefix = "+33" }),
+		ofRoute(func(r *policy.Route) { r.Match.CallerPrefix = "1" }),
+		ofRoute(func(r *policy.Route) { r.Match.InboundTrunk = "carrier" }),
+		ofRoute(func(r *policy.Route) { r.Match.InboundTrunk = "" }),
+		ofRoute(func(r *policy.Route) { r.Targets[0].Weight = 9 }),
+		ofRoute(func(r *policy.Route) { r.Targets[0].Trunk = "pbx" }),
+		ofRoute(func(r *policy.Route) { slices.Reverse(r.Targets) }),
+		ofRoute(func(r *policy.Route) { r.Targets = []policy.RouteTarget{} }),
+		ofRoute(func(r *policy.Route) { r.UpdatedAt = epoch.Add(time.Hour) }),
 	}
 }
 

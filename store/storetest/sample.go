@@ -60,7 +60,7 @@ func callID(n int) string { return fmt.Sprintf("018f0000-0000-7000-8000-%012d", 
 func refused(n int) cdr.Record {
 	started := epoch.Add(time.Duration(n) * time.Second)
 	return cdr.Record{
-		CallID: callID(n), NodeID: "n1", Caller: "1000", Called: "2000", StartedAt: started, EndedAt: ptr(started.Add(time.Second)),
+		CallID: callID(n), NodeID: "n1", Caller: "1000", Called: "2000", StartedAt: started, EndedAt: new(started.Add(time.Second)),
 		DurationMS: 1000, RelatedCalls: []cdr.RelatedCall{}, Attempts: []cdr.Attempt{},
 	}
 }
@@ -68,17 +68,17 @@ func refused(n int) cdr.Record {
 // answered returns a call that began n seconds after epoch, with something in
 // every field.
 func answered(n int) cdr.Record {
-	at := func(seconds int) *time.Time { return ptr(epoch.Add(time.Duration(n+seconds) * time.Second)) }
+	at := func(seconds int) *time.Time { return new(epoch.Add(time.Duration(n+seconds) * time.Second)) }
 	r := refused(n)
 	r.Received = cdr.Received{
 		Source: "192.0.2.1:5060", Listener: "udp://192.0.2.9:5060", Transport: "udp", SIPCallID: "a\\u0000b@host",
 		RequestURI: "sip:+33@x;y=\"z\"", Caller: "+331", Called: "+33", From: `"O'Neil, \"x\"" <sip:a@b>;tag=1`, To: "<sip:ü@é>",
 		PAssertedIdentity: "a", PPreferredIdentity: "b", RemotePartyID: "c", Diversion: "d", Privacy: "id", UserAgent: "<script>",
 	}
-	r.InboundTrunk, r.OutboundTrunk = ptr("pbx"), ptr("carrier")
+	r.InboundTrunk, r.OutboundTrunk = new("pbx"), new("carrier")
 	r.RingingAt, r.AnsweredAt, r.EndedAt = at(1), at(2), at(10)
-	r.DurationMS, r.BillableMS, r.PDDMS = 10_000, 8_000, ptr(int64(1000))
-	r.SIPStatus, r.Q850Cause, r.HungUpBy, r.EndReason = ptr(200), ptr(16), ptr(cdr.ByCaller), ptr(cdr.EndCompleted)
+	r.DurationMS, r.BillableMS, r.PDDMS = 10_000, 8_000, new(int64(1000))
+	r.SIPStatus, r.Q850Cause, r.HungUpBy, r.EndReason = new(200), new(16), new(cdr.ByCaller), new(cdr.EndCompleted)
 	r.PolicyRevision = 7
 	r.Media = &cdr.Media{Mode: "relay", Streams: []cdr.Stream{{
 		Index: 1, Kind: "audio", From: "caller", Local: "192.0.2.9:10000", Remote: "192.0.2.1:4000", SSRC: math.MaxUint32,
@@ -89,11 +89,11 @@ func answered(n int) cdr.Record {
 	r.Attempts = []cdr.Attempt{
 		{
 			AttemptNo: 1, Reason: cdr.AttemptRoute, Trunk: "carrier", Gateway: "sip:gw1", Sent: cdr.Sent{SIPCallID: "c0"}, StartedAt: *at(0),
-			EndedAt: at(1), SIPStatus: ptr(503), EndReason: ptr(cdr.EndRejected),
+			EndedAt: at(1), SIPStatus: new(503), EndReason: new(cdr.EndRejected),
 		},
 		{
 			AttemptNo: 2, Reason: cdr.AttemptRedirect, Trunk: "carrier", Gateway: "sip:gw2", Sent: sent, StartedAt: *at(1),
-			RingingAt: at(1), AnsweredAt: at(2), EndedAt: at(10), BillableMS: 8_000, SIPStatus: ptr(200), EndReason: ptr(cdr.EndCompleted),
+			RingingAt: at(1), AnsweredAt: at(2), EndedAt: at(10), BillableMS: 8_000, SIPStatus: new(200), EndReason: new(cdr.EndCompleted),
 		},
 	}
 	return r

@@ -51,5 +51,3 @@ func (e env) open(t testing.TB) *store.Store {
 
 // epoch is a moment that databases keep as it is.
 var epoch = time.Date(2026, 3, 1, 12, 0, 0, 123456000, time.UTC)
-
-func ptr[T any](v T) *T { return &v }
