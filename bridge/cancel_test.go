@@ -66,14 +66,13 @@ func TestByeWhileRinging(t *testing.T) {
 func TestCancelWhileJournalIsPending(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, 1)
-	held := make(chan struct{})
-	r.journal.with(func() { r.journal.held = held })
+	release := r.holdJournal()
 	d := r.invite()
 	d.says(200, gateSDP(d.gate))
 	d.gate.Expect("ACK")
 	d.cancels()
 	d.calledGets("BYE")
-	close(held)
+	release()
 	rec := r.ends(cdr.EndCancelled, cdr.ByCaller, 487)
 	if a := rec.Attempts[0]; rec.AnsweredAt != nil || rec.BillableMS != 0 || a.AnsweredAt == nil || *a.SIPStatus != 200 || *a.EndReason != cdr.EndCancelled {
 		t.Errorf("%+v", rec)

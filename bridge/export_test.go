@@ -1,5 +1,11 @@
 package bridge
 
+import (
+	"context"
+
+	"b2bua/legs"
+)
+
 // Taken returns how many places calls take on each trunk that has any.
 func (b *Bridge) Taken() map[string]int {
 	b.limits.mu.Lock()
@@ -11,4 +17,9 @@ func (b *Bridge) Taken() map[string]int {
 		}
 	}
 	return taken
+}
+
+// Fault has work for a call panic.
+func (b *Bridge) Fault(callID string) error {
+	return b.visit(context.Background(), callID, func(*legs.Core, *call) { panic("a fault of ours") })
 }

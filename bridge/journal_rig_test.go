@@ -70,3 +70,12 @@ func (j *journal) count(mark cdr.Mark) (n int) {
 	}
 	return n
 }
+
+// holdJournal has answers wait until release is called, or the test ends.
+func (r *rig) holdJournal() (release func()) {
+	held := make(chan struct{})
+	release = sync.OnceFunc(func() { close(held) })
+	r.journal.with(func() { r.journal.held = held })
+	r.t.Cleanup(release)
+	return release
+}
