@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/netip"
 	"os"
@@ -24,64 +25,64 @@ type demoCommand struct {
 
 // Run starts a server on free ports with a throw-away database, and lets two
 // telephones talk through it. It fails when a tone does not come through.
-func (c demoCommand) Run() error {
+func (c demoCommand) Run(out io.Writer) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	return c.run(ctx, out, slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})))
+}
+
+func (c demoCommand) run(ctx context.Context, out io.Writer, log *slog.Logger) error {
 	dir, err := os.MkdirTemp("", "b2bua-demo-")
 	if err != nil {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	s, err := startServer(ctx, demoConfig(dir), slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})))
+	s, err := startServer(ctx, demoConfig(dir), log)
 	if err != nil {
 		return err
 	}
-	err = c.show(ctx, s)
-	s.drain()
-	err = errors.Join(err, s.shutdown())
+	err = c.show(ctx, out, s)
 	if errors.Is(err, demo.ErrBad) {
-		fmt.Println("\nThe call went through, but " + demo.ErrBad.Error() + ".")
+		_, _ = fmt.Fprintln(out, "\nThe call went through, but "+demo.ErrBad.Error()+".")
 		return errFailed
 	}
 	return err
 }
 
-func (c demoCommand) show(ctx context.Context, s *server) error {
+// show tells the story and stops the server. The telephones are switched off
+// last: they still answer when the server ends their calls.
+func (c demoCommand) show(ctx context.Context, out io.Writer, s *server) error {
 	d, err := demo.New(ctx, demo.Options{
 		Server: s.stack.Listeners()[0].Addr, API: "http://" + s.http.Addr().String(), Token: s.token,
-		Talk: c.Talk, Fault: demo.Fault(c.Break), Out: os.Stdout,
+		Talk: c.Talk, Fault: demo.Fault(c.Break), Out: out,
 	})
 	if err != nil {
-		return err
+		return errors.Join(err, s.shutdown())
 	}
 	defer d.Close()
-	if err := d.Run(ctx); err != nil {
-		return err
+	err = d.Run(ctx)
+	if err == nil && c.Stay {
+		_, _ = fmt.Fprintf(out, guide, s.stack.Listeners()[0].Addr, "http://"+s.http.Addr().String(), s.token)
+		<-ctx.Done()
 	}
-	if c.Stay {
-		c.stay(ctx, s)
-	}
-	return nil
+	return errors.Join(err, s.shutdown())
 }
 
-// stay prints what there is to try and waits to be interrupted.
-func (c demoCommand) stay(ctx context.Context, s *server) {
-	base := "http://" + s.http.Addr().String()
-	fmt.Printf(`
-The server stays up. Ctrl-C ends it.
+// guide is what there is to try: SIP address, base URL, token.
+const guide = `
+The server and Bob's telephone stay up. Ctrl-C ends them.
 
   SIP    sip:33123456789@%[1]s   call it from any telephone on this machine: Bob answers
   REST   %[2]s/openapi.json
   token  %[3]s
 
-  export T=%[3]s
+  T=%[3]s
   curl -H "Authorization: Bearer $T" %[2]s/v1/calls
   curl -H "Authorization: Bearer $T" %[2]s/v1/cdrs
+  curl -H "Authorization: Bearer $T" %[2]s/v1/policy
   curl -H "Authorization: Bearer $T" -H "Content-Type: application/json" %[2]s/v1/policy/explain \
     -d '{"source": "127.0.0.1:5061", "transport": "udp", "caller": "1000", "called": "33123456789"}'
-`, s.stack.Listeners()[0].Addr, base, s.token)
-	<-ctx.Done()
-}
+`
 
 // demoConfig keeps everything in dir, on loopback and on free ports.
 func demoConfig(dir string) *config.Config {

@@ -5,6 +5,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"runtime"
 	"runtime/debug"
@@ -28,7 +29,7 @@ type commands struct {
 
 // configFile is the flag that every command that reads the configuration has.
 type configFile struct {
-	Config string `short:"c" type:"path" placeholder:"FILE" help:"Configuration file (YAML). Without it: the defaults and B2BUA_… variables."`
+	Config string `short:"c" type:"path" env:"B2BUA_CONFIG" placeholder:"FILE" help:"Configuration file (YAML). Without it: the defaults and B2BUA_… variables."`
 }
 
 func (c configFile) load() (*config.Config, error) { return config.Load(c.Config, os.Environ()) }
@@ -36,27 +37,41 @@ func (c configFile) load() (*config.Config, error) { return config.Load(c.Config
 // errFailed ends the process with status 1 when everything has been said.
 var errFailed = errors.New("failed")
 
-func main() {
+func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+
+// run runs one command and returns the process's exit status: 0, 1 for what
+// went wrong, 80 for a command line that cannot be understood.
+func run(args []string, out, complaints io.Writer) (status int) {
 	cli := commands{}
+	exited := false
 	parser := kong.Must(&cli, kong.Name("b2bua"),
 		kong.Description("A back-to-back user agent with media relay: a session border controller in one binary."),
-		kong.UsageOnError(), kong.ConfigureHelp(kong.HelpOptions{Compact: true}))
-	ctx, err := parser.Parse(os.Args[1:])
-	parser.FatalIfErrorf(err)
+		kong.UsageOnError(), kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.Writers(out, complaints), kong.BindTo(out, (*io.Writer)(nil)),
+		kong.Exit(func(code int) { status, exited = code, true }))
+	ctx, err := parser.Parse(args)
+	if exited {
+		return status // --help
+	}
+	if err != nil {
+		parser.FatalIfErrorf(err)
+		return status
+	}
 	if err := ctx.Run(); err != nil {
 		if !errors.Is(err, errFailed) {
-			fmt.Fprintln(os.Stderr, "b2bua: "+err.Error())
+			_, _ = fmt.Fprintln(complaints, "b2bua: "+err.Error())
 		}
-		os.Exit(1)
+		return 1
 	}
+	return 0
 }
 
 type versionCommand struct{}
 
 // Run prints the version, the toolchain and the platform.
-func (versionCommand) Run() error {
-	fmt.Printf("b2bua %s %s %s/%s\n", buildVersion(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
-	return nil
+func (versionCommand) Run(out io.Writer) error {
+	_, err := fmt.Fprintf(out, "b2bua %s %s %s/%s\n", buildVersion(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return err
 }
 
 func buildVersion() string {

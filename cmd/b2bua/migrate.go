@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"time"
 
@@ -16,7 +17,7 @@ type migrateCommand struct {
 }
 
 // Run changes or shows the schema of the configured database.
-func (c migrateCommand) Run() (err error) {
+func (c migrateCommand) Run(out io.Writer) (err error) {
 	cfg, err := c.load()
 	if err != nil {
 		return err
@@ -37,10 +38,10 @@ func (c migrateCommand) Run() (err error) {
 	if err != nil {
 		return err
 	}
-	return c.show(ctx, st)
+	return showSteps(ctx, out, st)
 }
 
-func (c migrateCommand) show(ctx context.Context, st *store.Store) error {
+func showSteps(ctx context.Context, out io.Writer, st *store.Store) error {
 	steps, err := st.MigrationStatus(ctx)
 	if err != nil {
 		return err
@@ -50,7 +51,7 @@ func (c migrateCommand) show(ctx context.Context, st *store.Store) error {
 		if m.AppliedAt != nil {
 			at = m.AppliedAt.Format(time.RFC3339)
 		}
-		fmt.Printf("%5d  %-20s  %s\n", m.Version, at, m.Name)
+		_, _ = fmt.Fprintf(out, "%5d  %-20s  %s\n", m.Version, at, m.Name)
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -23,20 +24,18 @@ func (c serveCommand) Run() error {
 	if err != nil {
 		return err
 	}
-	log := cfg.Log.Logger(os.Stderr)
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
 	defer signal.Stop(signals)
-	return serve(cfg, log, signals)
+	return serve(cfg, cfg.Log.Logger(os.Stderr), signals)
 }
 
+// serve runs a server until a signal comes, and returns when everything has
+// stopped.
 func serve(cfg *config.Config, log *slog.Logger, signals <-chan os.Signal) error {
-	s, err := startServer(context.Background(), cfg, log)
+	s, err := start(cfg, log, signals)
 	if err != nil {
 		return err
-	}
-	for _, l := range s.stack.Listeners() {
-		log.Info("listening", "url", l.Transport+"://"+l.Addr.String(), "network", l.Network, "advertise", l.Advertise)
 	}
 	log.Info("serving", "version", buildVersion(), "http", "http://"+s.http.Addr().String(), "token_file", cfg.HTTP.TokenFile)
 	sig := <-signals
@@ -45,12 +44,40 @@ func serve(cfg *config.Config, log *slog.Logger, signals <-chan os.Signal) error
 	if sig == syscall.SIGTERM {
 		s.wait(cfg.DrainTimeout, signals)
 	}
-	return s.shutdown()
+	if err := s.shutdown(); err != nil {
+		return err
+	}
+	log.Info("stopped")
+	return nil
 }
 
-// drain refuses new calls from now on.
+// start is startServer that a signal interrupts.
+func start(cfg *config.Config, log *slog.Logger, signals <-chan os.Signal) (*server, error) {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	defer cancel(nil)
+	var s *server
+	var err error
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		s, err = startServer(ctx, cfg, log)
+	}()
+	select {
+	case <-done:
+		return s, err
+	case sig := <-signals:
+		cancel(fmt.Errorf("%s while starting", sig))
+	}
+	<-done
+	if err == nil {
+		err = s.shutdown()
+	}
+	return nil, errors.Join(context.Cause(ctx), err)
+}
+
+// drain refuses new calls from now on. It may be called again.
 func (s *server) drain() {
-	close(s.draining)
+	s.draining.Store(true)
 	s.stack.Drain()
 }
 
@@ -67,19 +94,26 @@ func (s *server) wait(timeout time.Duration, signals <-chan os.Signal) {
 		select {
 		case <-tick.C:
 		case <-deadline.C:
+			s.log.Warn("drain_timeout is over; the calls that are left are ended", "calls", s.bridge.Live())
 			return
-		case <-signals:
+		case sig := <-signals:
+			s.log.Info("a second signal; the calls that are left are ended", "signal", sig.String(), "calls", s.bridge.Live())
 			return
 		}
 	}
 }
 
-// shutdown ends what calls are left, waits for their BYEs to be answered, and
-// stops every room.
+// shutdown refuses new calls, ends what calls are left, waits for their BYEs to
+// be answered, and stops every room. What does not end in time is left behind,
+// and is the error.
 func (s *server) shutdown() error {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	s.drain()
+	ctx, cancel := context.WithTimeout(context.Background(), s.endTime)
 	defer cancel()
 	err := s.bridge.EndAll(ctx, cdr.EndShutdown)
+	if err != nil {
+		err = fmt.Errorf("ending the calls: %w", err)
+	}
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
 	for ctx.Err() == nil {

@@ -7,7 +7,9 @@ import (
 	"log/slog"
 	"net/netip"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -46,20 +48,32 @@ type server struct {
 	stack    *legs.Stack
 	http     *api.Server
 	token    string
-	draining chan struct{}
 
-	stops []func() error // newest last
+	draining atomic.Bool
+	endTime  time.Duration // for the calls to end at a shutdown
+	stopTime time.Duration // for each room to stop
+	running  []room        // newest last
+}
+
+// A room is something that has started.
+type room struct {
+	name string
+	stop func() error
 }
 
 // startServer starts everything, or nothing: what had started when something
 // failed is stopped again.
 func startServer(ctx context.Context, cfg *config.Config, log *slog.Logger) (*server, error) {
-	s := &server{cfg: cfg, log: log, reg: prometheus.NewRegistry(), draining: make(chan struct{})}
+	s := &server{cfg: cfg, log: log, reg: prometheus.NewRegistry(), endTime: 10 * time.Second, stopTime: 10 * time.Second}
 	s.reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for _, start := range []func(context.Context) error{
 		s.startStore, s.startPolicy, s.startCDRs, s.startMedia, s.startSIP, s.startHTTP,
 	} {
-		if err := start(ctx); err != nil {
+		err := start(ctx)
+		if err == nil && ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
+		if err != nil {
 			return nil, errors.Join(err, s.stop())
 		}
 	}
@@ -67,15 +81,30 @@ func startServer(ctx context.Context, cfg *config.Config, log *slog.Logger) (*se
 }
 
 // later notes how to stop what has just started.
-func (s *server) later(stop func() error) { s.stops = append(s.stops, stop) }
+func (s *server) later(name string, stop func() error) {
+	s.running = append(s.running, room{name, stop})
+}
 
-// stop stops everything that runs, newest first.
+// stop stops everything that runs, newest first. A room that does not stop in
+// time is left behind, so that the others, the journal above all, still stop
+// in order.
 func (s *server) stop() error {
 	var errs []error
-	for i := len(s.stops) - 1; i >= 0; i-- {
-		errs = append(errs, s.stops[i]())
+	for _, r := range slices.Backward(s.running) {
+		done := make(chan error, 1)
+		go func() { done <- r.stop() }()
+		patience := time.NewTimer(s.stopTime)
+		select {
+		case err := <-done:
+			if err != nil {
+				errs = append(errs, fmt.Errorf("stop %s: %w", r.name, err))
+			}
+		case <-patience.C:
+			errs = append(errs, fmt.Errorf("stop %s: not done after %s", r.name, s.stopTime))
+		}
+		patience.Stop()
 	}
-	s.stops = nil
+	s.running = nil
 	return errors.Join(errs...)
 }
 
@@ -83,7 +112,7 @@ func (s *server) startStore(ctx context.Context) (err error) {
 	if s.store, err = store.Open(ctx, s.cfg.Database.URL, store.Options{Offline: true, Logger: s.log, Metrics: store.NewMetrics(s.reg)}); err != nil {
 		return fmt.Errorf("database.url: %w", err)
 	}
-	s.later(s.store.Close)
+	s.later("store", s.store.Close)
 	return nil
 }
 
@@ -99,7 +128,44 @@ func (s *server) startPolicy(ctx context.Context) error {
 		return errors.Join(err, rerr)
 	}
 	s.log.Warn("the database cannot be reached; calls go by the policy kept on disk", "file", file, "err", err)
+	s.catchUp()
 	return nil
+}
+
+// retryPolicy is how often a server that runs by the kept policy asks for the
+// stored one.
+const retryPolicy = 2 * time.Second
+
+// catchUp puts the stored policy in force when the database is back.
+func (s *server) catchUp() {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		tick := time.NewTicker(retryPolicy)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+			case <-ctx.Done():
+				return
+			}
+			err := s.policy.Refresh(ctx)
+			switch {
+			case err == nil:
+				s.log.Info("the database is back; calls go by the policy in it", "revision", s.engine.Load().Revision())
+				return
+			case !errors.Is(err, store.ErrUnavailable) && ctx.Err() == nil:
+				s.log.Error("the database is back, but its policy cannot be used; calls go on by the one kept on disk", "err", err)
+				return
+			}
+		}
+	}()
+	s.later("policy", func() error {
+		cancel()
+		<-done
+		return nil
+	})
 }
 
 func (s *server) startCDRs(context.Context) (err error) {
@@ -110,15 +176,17 @@ func (s *server) startCDRs(context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("cdr.journal: %w", err)
 	}
-	s.later(s.journal.Close)
+	s.later("journal", s.journal.Close)
 	s.flusher = cdr.NewFlusher(s.journal, s.store, cdr.FlusherConfig{Logger: s.log})
 	s.flusher.Start()
-	s.later(func() error {
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	s.later("flusher", func() error {
+		ctx, cancel := context.WithTimeout(context.Background(), s.stopTime/2)
 		defer cancel()
-		err := s.flusher.Flush(ctx) // what is not saved now is saved at the next start
+		if err := s.flusher.Flush(ctx); err != nil {
+			s.log.Warn("not every record is in the database; the next start moves what the journal keeps", "dir", s.cfg.CDR.Journal, "err", err)
+		}
 		s.flusher.Stop()
-		return err
+		return nil
 	})
 	return nil
 }
@@ -146,7 +214,7 @@ func (s *server) startMedia(context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("media: %w", err)
 	}
-	s.later(s.relay.Close)
+	s.later("media", s.relay.Close)
 	s.bridge, err = bridge.New(bridge.Config{
 		NodeID: s.node(), Engine: s.engine, Relay: s.relay, Journal: s.journal, Advertise: advertise,
 		MediaTimeout: m.Timeout, Logger: s.log, Metrics: bridge.NewMetrics(s.reg),
@@ -164,7 +232,7 @@ func offWhenZero(d time.Duration) time.Duration {
 
 func (s *server) startSIP(context.Context) (err error) {
 	s.resolver = resolve.New(resolve.Config{Network: s.families(), Queue: s.cfg.Limits.ResolverQueue, Logger: s.log, Metrics: resolve.NewMetrics(s.reg)})
-	s.later(func() error { s.resolver.Close(); return nil })
+	s.later("resolver", func() error { s.resolver.Close(); return nil })
 	var listeners []transport.ListenerConfig
 	reject := make(map[string]bool)
 	for _, n := range s.cfg.NetworkList() {
@@ -188,7 +256,7 @@ func (s *server) startSIP(context.Context) (err error) {
 		return fmt.Errorf("sip.listen: %w", err)
 	}
 	s.bridge.Bind(s.stack)
-	s.later(s.stack.Stop)
+	s.later("sip", s.stack.Stop)
 	return nil
 }
 
@@ -231,21 +299,22 @@ func (s *server) startHTTP(ctx context.Context) error {
 	if err := s.http.Start(ctx); err != nil {
 		return fmt.Errorf("http.listen: %w", err)
 	}
-	s.later(func() error {
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	s.later("http", func() error {
+		ctx, cancel := context.WithTimeout(context.Background(), s.stopTime/2)
 		defer cancel()
-		return s.http.Stop(ctx)
+		if err := s.http.Stop(ctx); err != nil {
+			s.log.Warn("HTTP requests were cut", "err", err)
+		}
+		return nil
 	})
 	return nil
 }
 
 func (s *server) ready() error {
-	select {
-	case <-s.draining:
+	if s.draining.Load() {
 		return errors.New("draining: no new calls")
-	default:
-		return nil
 	}
+	return nil
 }
 
 // calls shows the bridge's live calls to the API.
