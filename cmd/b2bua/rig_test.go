@@ -19,6 +19,7 @@ import (
 	"b2bua/internal/config"
 	"b2bua/internal/siptest"
 	"b2bua/legs/sipmsg"
+	"b2bua/policy"
 	"b2bua/store"
 )
 
@@ -240,5 +241,27 @@ func ended(t *testing.T, cfg *config.Config, reason cdr.EndReason, by cdr.HungUp
 	if len(got) != 1 || got[0].EndReason == nil || *got[0].EndReason != reason ||
 		got[0].HungUpBy == nil || *got[0].HungUpBy != by || got[0].AnsweredAt == nil {
 		t.Errorf("want one record that ended %s by %s, got %+v", reason, by, got)
+	}
+}
+
+// spoil stores a policy that does not compile, past the service that would
+// refuse it.
+func spoil(t *testing.T, cfg *config.Config) {
+	t.Helper()
+	st, err := store.Open(t.Context(), cfg.Database.URL, store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = st.EditPolicy(t.Context(), func(set *policy.Set) error {
+		for _, name := range []string{"one", "two"} {
+			trunk := policy.NewTrunk(name)
+			trunk.TrunkID = "01a20464-b103-7cbf-8ddf-000000000" + name
+			trunk.Sources = []string{"192.0.2.1/32", "neither an address nor a prefix"}
+			set.Trunks = append(set.Trunks, trunk)
+		}
+		return nil
+	})
+	if err = errors.Join(err, st.Close()); err != nil {
+		t.Fatal(err)
 	}
 }

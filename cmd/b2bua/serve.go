@@ -17,8 +17,9 @@ import (
 type serveCommand struct{ configFile }
 
 // Run serves until a signal. SIGTERM drains: no new calls, those that are up
-// may end by themselves within drain_timeout. SIGINT, or a second signal, ends
-// them with BYE. Either way their records are written.
+// may end by themselves within drain_timeout. SIGINT, SIGHUP (the terminal is
+// gone), or a second signal, ends them with BYE. Either way their records are
+// written.
 func (c serveCommand) Run() error {
 	cfg, err := c.load()
 	if err != nil {
@@ -26,6 +27,9 @@ func (c serveCommand) Run() error {
 	}
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
+	if !signal.Ignored(syscall.SIGHUP) { // nohup
+		signal.Notify(signals, syscall.SIGHUP)
+	}
 	defer signal.Stop(signals)
 	return serve(cfg, cfg.Log.Logger(os.Stderr), signals)
 }
