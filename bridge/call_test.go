@@ -136,9 +136,9 @@ func TestHeadersOfRefusals(t *testing.T) {
 		after  string
 	}{{486, "120"}, {480, "120"}, {404, "120"}, {600, "120"}, {603, "120"}, {503, ""}, {500, ""}} {
 		d := r.invite()
-		d.says(tt.status, nil, with("Retry-After", "120"), with("Reason", "Q.850;cause=19"), with("User-To-User", "56;encoding=hex"), with("X-Internal", "1"))
+		d.says(tt.status, nil, with("Retry-After", "120"), with("Reason", "Q.850;cause=19"), with("User-to-User", "56;encoding=hex"), with("X-Internal", "1"))
 		m := d.hears(number(&tt.status))
-		if m.Header("Retry-After") != tt.after || m.Header("Reason") != "Q.850;cause=19" || m.Header("User-To-User") == "" || m.Header("X-Internal") != "" {
+		if m.Header("Retry-After") != tt.after || m.Header("Reason") != "Q.850;cause=19" || m.Header("User-to-User") == "" || m.Header("X-Internal") != "" {
 			t.Errorf("%d: %+v", tt.status, m.Headers)
 		}
 		if rec := r.record(); *rec.Q850Cause != 19 {
@@ -174,9 +174,9 @@ func TestHeadersOfAnswer(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, 1)
 	d := r.invite()
-	d.answers(gateSDP(d.gate), with("User-To-User", "56a390;encoding=hex"))
-	if v := d.answer.Header("User-To-User"); v != "56a390;encoding=hex" {
-		t.Errorf("User-To-User %q", v)
+	d.answers(gateSDP(d.gate), with("User-to-User", "56a390;encoding=hex"))
+	if v := d.answer.Header("User-to-User"); v != "56a390;encoding=hex" {
+		t.Errorf("User-to-User %q", v)
 	}
 	if v := d.answer.Header("Server"); v != "b2bua" || !strings.Contains(d.answer.Header("Allow"), "INVITE") {
 		t.Errorf("Server %q, Allow %q", v, d.answer.Header("Allow"))

@@ -26,19 +26,42 @@ func cause(r *cdr.Record, reason string) *int {
 
 // reasonCause reads the cause of a Q.850 Reason header (RFC 3326 §2).
 func reasonCause(reason string) (int, bool) {
-	for _, value := range strings.Split(reason, ",") {
+	for _, value := range strings.Split(unquoted(reason), ",") {
 		parts := strings.Split(value, ";")
 		if !strings.EqualFold(strings.TrimSpace(parts[0]), "Q.850") {
 			continue
 		}
 		for _, p := range parts[1:] {
-			name, v, _ := strings.Cut(strings.TrimSpace(p), "=")
-			if n, err := strconv.Atoi(v); err == nil && strings.EqualFold(name, "cause") && n > 0 && n < 128 {
+			name, v, _ := strings.Cut(p, "=")
+			n, err := strconv.Atoi(strings.TrimSpace(v))
+			if err == nil && strings.EqualFold(strings.TrimSpace(name), "cause") && n > 0 && n < 128 {
 				return n, true
 			}
 		}
 	}
 	return 0, false
+}
+
+// unquoted leaves out quoted strings, whose commas and semicolons separate
+// nothing.
+func unquoted(s string) string {
+	quoted, escaped := false, false
+	return strings.Map(func(r rune) rune {
+		switch {
+		case escaped:
+			escaped = false
+			return -1
+		case quoted && r == '\\':
+			escaped = true
+			return -1
+		case r == '"':
+			quoted = !quoted
+			return -1
+		case quoted:
+			return -1
+		}
+		return r
+	}, s)
 }
 
 // causeOf maps a SIP status to Q.850 (RFC 3398 §8.2.6.1).

@@ -13,11 +13,11 @@ import (
 // is not named here or by a trunk's rule stays where it came from.
 var (
 	// passes crosses in both directions.
-	passes = []string{"Privacy", "Reason", "Subject", "Accept-Language", "Alert-Info", "User-To-User"}
+	passes = []string{"Privacy", "Reason", "Subject", "Accept-Language", "Alert-Info", "User-to-User"}
 	// asserted crosses between trunks that are both trusted (RFC 3325 §5, RFC 5806).
 	asserted = []string{"P-Asserted-Identity", "Remote-Party-ID", "Diversion"}
 	// private is what Privacy: user or header takes out (RFC 3323 §4.1, §5.1).
-	private = []string{"Subject", "Alert-Info", "User-To-User", "Call-Info", "Organization", "Reply-To", "In-Reply-To", "Diversion"}
+	private = []string{"Subject", "Alert-Info", "User-to-User", "Call-Info", "Organization", "Reply-To", "In-Reply-To", "Diversion"}
 	// never crosses whatever a rule says: these speak of one leg only, or are
 	// for the first to hear them (RFC 3325 §9.2).
 	never = []string{

@@ -107,7 +107,7 @@ func TestAckLost(t *testing.T) {
 	d.gate.Expect("ACK")
 	d.answer = r.caller.Expect("200 INVITE")
 	r.advance(64 * r.config.legs.Timers.T1)
-	r.caller.Await("BYE")
+	r.caller.Send(r.server, r.caller.Respond(r.caller.Await("BYE"), 200, "", nil))
 	d.calledGets("BYE")
 	r.ends(cdr.EndAckTimeout, cdr.BySystem, 200)
 }

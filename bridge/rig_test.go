@@ -108,7 +108,7 @@ func (r *rig) defaults() *config {
 		legs: legs.Config{
 			Node: 1, Product: "b2bua", Sockets: 1, Logger: logger,
 			Listeners:     []transport.ListenerConfig{{URL: "udp://" + r.ip(serverIP) + ":0", Network: "default"}},
-			Timers:        txn.Timers{T1: 50 * time.Millisecond, T2: 200 * time.Millisecond, T4: 200 * time.Millisecond},
+			Timers:        txn.Defaults(),
 			RejectUnknown: map[string]bool{"default": true},
 			Resolver:      resolve.New(resolve.Config{}),
 			Now:           func() time.Time { return time.Now().Add(time.Duration(r.ahead.Load())) },
