@@ -81,6 +81,7 @@ func checkStore(ctx context.Context, out io.Writer, st *store.Store) error {
 	if len(faults) > 0 {
 		return fmt.Errorf("policy: %d faults at revision %d", len(faults), set.Revision)
 	}
-	_, _ = fmt.Fprintf(out, "policy: ok, revision %d: %d accounts, %d trunks, %d routes\n", set.Revision, len(set.Accounts), len(set.Trunks), len(set.Routes))
+	_, _ = fmt.Fprintf(out, "policy: ok, revision %d: %d accounts, %d trunks, %d routes\n",
+		set.Revision, len(set.Accounts), len(set.Trunks), len(set.Routes))
 	return nil
 }

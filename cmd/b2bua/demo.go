@@ -20,7 +20,7 @@ import (
 type demoCommand struct {
 	Stay  bool          `help:"Leave the server and Bob's telephone up, and print what to try."`
 	Talk  time.Duration `default:"3s" help:"How long they talk."`
-	Break string        `name:"break" default:"" enum:",mute,one-way,swapped" help:"Break the audio on purpose (mute, one-way, swapped), to see the demo notice."`
+	Break string        `name:"break" default:"" enum:",mute,one-way,swapped" help:"Break the audio (mute, one-way, swapped), to see it noticed."`
 }
 
 // Run starts a server on free ports with a throw-away database, and lets two

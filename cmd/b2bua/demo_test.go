@@ -14,7 +14,7 @@ import (
 func TestDemo(t *testing.T) {
 	t.Parallel()
 	for fault, want := range map[string][]string{
-		"":        {"Alice heard Bob", "Bob   heard Alice", ": good\n", `"end_reason": "completed"`, "GET /v1/calls: 1000 -> 33123456789"},
+		"":        {"Alice heard Bob", "Bob heard Alice", ": good\n", `"end_reason": "completed"`, "GET /v1/calls: 1000 -> 33123456789"},
 		"mute":    {"BAD, Alice heard silence", "BAD, Bob heard silence"},
 		"one-way": {"BAD, Alice heard nothing at all", ": good\n"},
 		"swapped": {"BAD, Alice heard itself", "BAD, Bob heard itself"},

@@ -29,7 +29,7 @@ type commands struct {
 
 // configFile is the flag that every command that reads the configuration has.
 type configFile struct {
-	Config string `short:"c" type:"path" env:"B2BUA_CONFIG" placeholder:"FILE" help:"Configuration file (YAML). Without it: the defaults and B2BUA_… variables."`
+	Config string `short:"c" type:"path" env:"B2BUA_CONFIG" placeholder:"FILE" help:"YAML file. Without it: the defaults and B2BUA_… variables."`
 }
 
 func (c configFile) load() (*config.Config, error) { return config.Load(c.Config, os.Environ()) }

@@ -13,7 +13,7 @@ import (
 
 type migrateCommand struct {
 	configFile
-	Direction string `arg:"" optional:"" default:"up" enum:"up,down,status" help:"up: every missing step (default). down: undo the newest step, with its data. status: show the steps."`
+	Direction string `arg:"" optional:"" default:"up" enum:"up,down,status" help:"up: what is missing; down: undo the newest, with its data; status."`
 }
 
 // Run changes or shows the schema of the configured database.

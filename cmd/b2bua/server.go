@@ -231,7 +231,9 @@ func offWhenZero(d time.Duration) time.Duration {
 }
 
 func (s *server) startSIP(context.Context) (err error) {
-	s.resolver = resolve.New(resolve.Config{Network: s.families(), Queue: s.cfg.Limits.ResolverQueue, Logger: s.log, Metrics: resolve.NewMetrics(s.reg)})
+	s.resolver = resolve.New(resolve.Config{
+		Network: s.families(), Queue: s.cfg.Limits.ResolverQueue, Logger: s.log, Metrics: resolve.NewMetrics(s.reg),
+	})
 	s.later("resolver", func() error { s.resolver.Close(); return nil })
 	var listeners []transport.ListenerConfig
 	reject := make(map[string]bool)

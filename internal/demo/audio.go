@@ -11,9 +11,9 @@ type tone struct {
 	phase float64
 }
 
-// frame returns the next n samples as G.711 µ-law.
-func (t *tone) frame(n int) []byte {
-	out := make([]byte, n)
+// frame returns the samples of the next ptime as G.711 µ-law.
+func (t *tone) frame() []byte {
+	out := make([]byte, samples)
 	for i := range out {
 		v := 0.0
 		if t.hz > 0 {

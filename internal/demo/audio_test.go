@@ -15,9 +15,23 @@ func TestMuLawValues(t *testing.T) {
 		code  byte
 		value int16 // y_n of the table, times 4
 	}{
-		{0xff, 0}, {0xfe, 2 * 4}, {0xf0, 30 * 4}, {0xef, 33 * 4}, {0xe0, 93 * 4},
-		{0xdf, 99 * 4}, {0xd0, 219 * 4}, {0xcf, 231 * 4}, {0xc0, 471 * 4}, {0xbf, 495 * 4}, {0xb0, 975 * 4},
-		{0xaf, 1023 * 4}, {0xa0, 1983 * 4}, {0x9f, 2079 * 4}, {0x90, 3999 * 4}, {0x8f, 4191 * 4}, {0x80, 8031 * 4},
+		{0xff, 0},
+		{0xfe, 2 * 4},
+		{0xf0, 30 * 4},
+		{0xef, 33 * 4},
+		{0xe0, 93 * 4},
+		{0xdf, 99 * 4},
+		{0xd0, 219 * 4},
+		{0xcf, 231 * 4},
+		{0xc0, 471 * 4},
+		{0xbf, 495 * 4},
+		{0xb0, 975 * 4},
+		{0xaf, 1023 * 4},
+		{0xa0, 1983 * 4},
+		{0x9f, 2079 * 4},
+		{0x90, 3999 * 4},
+		{0x8f, 4191 * 4},
+		{0x80, 8031 * 4},
 	} {
 		if got := decodeMuLaw(tt.code); got != tt.value {
 			t.Errorf("decode %#02x = %d, want %d", tt.code, got, tt.value)
@@ -75,7 +89,7 @@ func TestPower(t *testing.T) {
 		said := tone{hz: hz}
 		var heard []int16
 		for range 50 { // a second, frame by frame
-			for _, b := range said.frame(samples) {
+			for _, b := range said.frame() {
 				heard = append(heard, decodeMuLaw(b))
 			}
 		}
@@ -90,7 +104,7 @@ func TestPower(t *testing.T) {
 		t.Errorf("nothing measured as %f", got)
 	}
 	silent := tone{}
-	for _, b := range silent.frame(samples) {
+	for _, b := range silent.frame() {
 		if b != 0xff {
 			t.Fatalf("silence is %#02x", b)
 		}

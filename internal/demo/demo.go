@@ -163,7 +163,7 @@ func (d *Demo) heard(who, whom string, q Quality, hz int) bool {
 	if fault != "" {
 		verdict = "BAD, " + who + " " + fault
 	}
-	d.ladder.say("%-5s heard %-5s: %4d packets, %d lost, jitter %.1f ms; %4d Hz at %4.0f, the other tone at %4.0f: %s\n", who, whom,
+	d.ladder.say("%-16s %4d packets, %d lost, jitter %.1f ms; %4d Hz at %4.0f, the other tone at %4.0f: %s\n", who+" heard "+whom+":",
 		q.Packets, q.Lost, float64(q.Jitter.Microseconds())/1000, hz, q.Wanted, q.Other, verdict)
 	return fault == ""
 }

@@ -65,7 +65,7 @@ func (a *audio) talk(ctx context.Context, to netip.AddrPort) {
 	defer tick.Stop()
 	pkt := rtp.Packet{Header: rtp.Header{Version: 2, SSRC: uint32(a.addr().Port()) + 1, Marker: true}}
 	for {
-		pkt.Payload = a.tone.frame(samples)
+		pkt.Payload = a.tone.frame()
 		if raw, err := pkt.Marshal(); err == nil {
 			_, _ = a.conn.WriteToUDPAddrPort(raw, to) // a lost packet is what a telephone has to live with
 		}

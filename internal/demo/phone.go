@@ -127,14 +127,12 @@ func (p *phone) begin(callID string, inbox chan *sipmsg.Message, run func()) boo
 		return false
 	}
 	p.calls[callID] = inbox
-	p.wg.Add(1)
-	go func() {
-		defer p.wg.Done()
+	p.wg.Go(func() {
 		run()
 		p.mu.Lock()
 		delete(p.calls, callID)
 		p.mu.Unlock()
-	}()
+	})
 	return true
 }
 

@@ -53,16 +53,16 @@ func TestMeasure(t *testing.T) {
 	now := time.Unix(1000, 0)
 	order := []uint16{65533, 65534, 65535, 0, 2, 1, 3, 6, 7} // 4 and 5 are lost
 	for _, seq := range order {
-		step := time.Duration(int16(seq - order[0]))
-		pkt := rtp.Packet{Header: rtp.Header{SequenceNumber: seq, Timestamp: uint32(step) * uint32(samples)}, Payload: said.frame(samples)}
-		a.hear(&pkt, now.Add(step*ptime))
+		step := int16(seq - order[0])
+		pkt := rtp.Packet{Header: rtp.Header{SequenceNumber: seq, Timestamp: uint32(step) * uint32(samples)}, Payload: said.frame()}
+		a.hear(&pkt, now.Add(time.Duration(step)*ptime))
 	}
 	q := a.quality(aliceTone, bobTone)
 	if q.Packets != len(order) || q.Lost != 2 || q.Jitter > time.Millisecond {
 		t.Errorf("%+v, want %d packets, 2 lost, no jitter", q, len(order))
 	}
 	for i := range 4000 { // more than a minute
-		a.hear(&rtp.Packet{Header: rtp.Header{SequenceNumber: uint16(8 + i)}, Payload: said.frame(samples)}, now)
+		a.hear(&rtp.Packet{Header: rtp.Header{SequenceNumber: uint16(8 + i)}, Payload: said.frame()}, now)
 	}
 	if len(a.heard) != recorded {
 		t.Errorf("%d samples are kept, want %d", len(a.heard), recorded)
