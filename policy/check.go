@@ -21,6 +21,7 @@ type checker struct {
 	object   string
 	name     string
 	accounts map[string]bool
+	closed   map[string]bool // disabled accounts
 	trunks   map[string]*compiledTrunk
 	declared map[networkPrefix]string // source → trunk that declares it
 }
@@ -138,6 +139,9 @@ func (c *checker) accountList(accounts []Account) {
 	for i := range accounts {
 		c.at("account", accounts[i].Name)
 		c.named(accounts[i].AccountID, accounts[i].Name, ids, c.accounts)
+		if !accounts[i].Enabled {
+			c.closed[accounts[i].Name] = true
+		}
 	}
 }
 

@@ -63,7 +63,7 @@ func (s *Snapshot) inbound(q *Query, t *trace) *compiledTrunk {
 	if t != nil {
 		t.namedSource(q.InboundTrunk, trunk)
 	}
-	if trunk == nil || !trunk.Enabled {
+	if trunk == nil || trunk.off != "" {
 		return nil
 	}
 	return trunk
@@ -158,9 +158,9 @@ func (d *decision) expand(r *compiledRoute) ([]Target, *Refusal) {
 			d.trace.target(r, i, n, loop)
 		}
 		switch {
-		case t.Enabled && n > 0 && loop:
+		case t.off == "" && n > 0 && loop:
 			loops++
-		case t.Enabled && n > 0:
+		case t.off == "" && n > 0:
 			usable = append(usable, weighted{int32(i), uint32(r.Targets[i].Weight)})
 			size += n
 		}

@@ -62,7 +62,7 @@ func (st *sourceTable) add(t *compiledTrunk) {
 			*lengths = append(*lengths, p.Bits())
 		}
 	}
-	if len(t.prefixes) > 0 || !t.Enabled {
+	if len(t.prefixes) > 0 || t.off != "" {
 		return
 	}
 	for _, g := range t.gateways {
@@ -123,7 +123,7 @@ func (s *Snapshot) identify(src *Source, t *trace) *compiledTrunk {
 		if t != nil {
 			t.declaredSource(owner, p, addr, decided)
 		}
-		if !decided && owner.Enabled {
+		if !decided && owner.off == "" {
 			winner = owner
 		}
 		if decided = true; t == nil {
@@ -180,8 +180,8 @@ func (t *trace) declaredSource(owner *compiledTrunk, p netip.Prefix, addr netip.
 	switch {
 	case decided:
 		c.Outcome, c.Reason = OutcomeLost, "a longer declared source came first"
-	case !owner.Enabled:
-		c.Outcome, c.Reason = OutcomeSkipped, "the trunk is disabled, which shuts its sources out"
+	case owner.off != "":
+		c.Outcome, c.Reason = OutcomeSkipped, owner.off+", which shuts its sources out"
 	default:
 		c.Outcome, c.Reason = OutcomeChosen, "the longest declared source that holds the address"
 	}

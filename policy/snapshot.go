@@ -21,7 +21,8 @@ type compiledTrunk struct {
 	prefixes []netip.Prefix    // declared sources
 	gateways []compiledGateway // lower priority first, else as listed
 	hunt     HuntOn
-	mtu      int // octets; 0 is off
+	mtu      int    // octets; 0 is off
+	off      string // why it is out of service, "" when it is in
 }
 
 type compiledGateway struct {
@@ -48,6 +49,7 @@ func CompileWithin(set Set, bounds Bounds) (*Snapshot, []Fault) {
 	c := checker{
 		bounds:   bounds.withDefaults(),
 		accounts: make(map[string]bool, len(set.Accounts)),
+		closed:   map[string]bool{},
 		trunks:   make(map[string]*compiledTrunk, len(set.Trunks)),
 		declared: map[networkPrefix]string{},
 	}

@@ -32,8 +32,8 @@ func (t *trace) namedSource(name string, trunk *compiledTrunk) {
 	c := Candidate{Kind: KindSource, Name: name, Outcome: OutcomeChosen, Reason: "the query names it"}
 	if trunk == nil {
 		c.Outcome, c.Reason = OutcomeSkipped, "no trunk has this name"
-	} else if !trunk.Enabled {
-		c.Outcome, c.Reason = OutcomeSkipped, "the trunk is disabled"
+	} else if trunk.off != "" {
+		c.Outcome, c.Reason = OutcomeSkipped, trunk.off
 	}
 	t.add(c)
 }
@@ -142,8 +142,8 @@ func (t *trace) target(r *compiledRoute, i, n int, loop bool) {
 	trunk := r.trunks[i]
 	c := Candidate{Kind: KindTarget, Name: trunk.Name, Of: r.Name, Outcome: OutcomeSkipped}
 	switch {
-	case !trunk.Enabled:
-		c.Reason = "the trunk is disabled"
+	case trunk.off != "":
+		c.Reason = trunk.off
 	case n == 0:
 		c.Reason = "the trunk has no enabled gateway"
 	case loop:

@@ -20,6 +20,12 @@ func (c *checker) trunkList(trunks []Trunk) {
 		c.at("trunk", t.Name)
 		c.named(t.TrunkID, t.Name, ids, names)
 		compiled := &compiledTrunk{Trunk: t}
+		switch {
+		case !t.Enabled:
+			compiled.off = "the trunk is disabled"
+		case c.closed[t.Account]:
+			compiled.off = "the trunk's account is disabled"
+		}
 		c.sources(compiled)
 		c.gateways(compiled)
 		c.profile(compiled)

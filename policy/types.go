@@ -27,7 +27,7 @@ type Set struct {
 type Account struct {
 	AccountID string    `json:"account_id" yaml:"account_id,omitempty"`
 	Name      string    `json:"name" yaml:"name"`
-	Enabled   bool      `json:"enabled" yaml:"enabled"`
+	Enabled   bool      `json:"enabled" yaml:"enabled" doc:"When not, none of its trunks is recognised or sent calls"`
 	CreatedAt time.Time `json:"created_at" yaml:"-"`
 	UpdatedAt time.Time `json:"updated_at" yaml:"-"`
 }
@@ -47,7 +47,7 @@ type Trunk struct {
 	RingTimeout    Duration     `json:"ring_timeout" yaml:"ring_timeout"`
 	EarlyDialogs   string       `json:"early_dialogs" yaml:"early_dialogs" enum:"per_answer,single"`
 	InDialogSource string       `json:"in_dialog_source" yaml:"in_dialog_source" enum:"trunk,flow,any"`
-	MTU            string       `json:"mtu" yaml:"mtu" doc:"Octets above which a request goes by TCP, or off"`
+	MTU            string       `json:"mtu" yaml:"mtu" doc:"Octets above which a request goes by TCP, or off; without a TCP listener it has no effect"`
 	HeaderPolicy   HeaderPolicy `json:"header_policy" yaml:"header_policy"`
 	Limits         Limits       `json:"limits" yaml:"limits"`
 	CreatedAt      time.Time    `json:"created_at" yaml:"-"`
