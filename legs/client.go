@@ -29,6 +29,8 @@ func (c *Core) response(m *sipmsg.Message) {
 	c.owner = tx.leg.Owner()
 	if tx.Kind == txn.Invite && m.Status >= 300 && tx.msg != nil {
 		tx.SetAck(ackOf(tx.msg, m))
+	}
+	if m.Status >= 200 {
 		tx.msg = nil
 	}
 	res := tx.Receive(m.Status, c.now)
@@ -150,6 +152,9 @@ func (c *Core) applyClient(tx *clientTx, res txn.Result) {
 	}
 	if res.Do.Has(txn.Done) {
 		c.clients.RemoveClient(tx.Key())
+		if l, ok := tx.leg.(*Outbound); ok && l.tx == tx {
+			l.tx = nil // an established call keeps nothing of its INVITE
+		}
 	}
 	c.set(&tx.alarm, res.Wake, (*clientTimer)(tx))
 	switch {
