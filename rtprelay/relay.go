@@ -128,7 +128,7 @@ func (r *Relay) checkAddresses(p poller, first bool) error {
 func (r *Relay) checkLimits() {
 	want := uint64(r.cfg.MaxSessions) * 4
 	if limit, ok := descriptorLimit(); ok && limit < want {
-		r.cfg.Logger.Warn("rtprelay: descriptor limit is below what MaxSessions needs",
+		r.cfg.Logger.Warn("the limit of open files is below what media.max_sessions needs: raise it (ulimit -n, LimitNOFILE) or lower that",
 			"limit", limit, "needed", want, "max_sessions", r.cfg.MaxSessions)
 	}
 }

@@ -37,7 +37,7 @@ func (c checkCommand) Run(out io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("database.url: %w", err)
 	}
-	return errors.Join(checkStore(ctx, out, st), st.Close())
+	return errors.Join(checkStore(ctx, out, st, policyBounds(cfg)), st.Close())
 }
 
 // missing reports whether a URL names an SQLite file that does not exist.
@@ -54,7 +54,7 @@ func missing(databaseURL string) bool {
 	return errors.Is(err, fs.ErrNotExist)
 }
 
-func checkStore(ctx context.Context, out io.Writer, st *store.Store) error {
+func checkStore(ctx context.Context, out io.Writer, st *store.Store, bounds policy.Bounds) error {
 	steps, err := st.MigrationStatus(ctx)
 	if err != nil {
 		return fmt.Errorf("database: %w", err)
@@ -74,7 +74,7 @@ func checkStore(ctx context.Context, out io.Writer, st *store.Store) error {
 	if err != nil {
 		return fmt.Errorf("policy: %w", err)
 	}
-	_, faults := policy.Compile(set)
+	_, faults := policy.CompileWithin(set, bounds)
 	for _, f := range faults {
 		_, _ = fmt.Fprintln(out, "policy: "+f.String())
 	}

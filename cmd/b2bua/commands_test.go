@@ -69,9 +69,9 @@ func TestMigrate(t *testing.T) {
 	t.Parallel()
 	cfg := demoConfig(t.TempDir())
 	path := pointsAt(t, cfg)
-	steps := func(direction string, missing bool) {
+	steps := func(direction string, missing bool, flags ...string) {
 		t.Helper()
-		status, out, complaints := command("migrate", direction, "-c", path)
+		status, out, complaints := command(append([]string{"migrate", direction, "-c", path}, flags...)...)
 		if status != 0 || out == "" || strings.Contains(out, "missing") != missing {
 			t.Errorf("migrate %s: %d\n%s%s", direction, status, out, complaints)
 		}
@@ -84,7 +84,11 @@ func TestMigrate(t *testing.T) {
 	steps("up", false)
 	steps("status", false)
 	steps("up", false)
-	steps("down", true)
+	if status, _, complaints := command("migrate", "down", "-c", path); status != 1 || !strings.Contains(complaints, "--yes") {
+		t.Errorf("migrate down without --yes: %d %s", status, complaints)
+	}
+	steps("status", false)
+	steps("down", true, "--yes")
 	steps("up", false)
 }
 

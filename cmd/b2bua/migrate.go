@@ -14,6 +14,7 @@ import (
 type migrateCommand struct {
 	configFile
 	Direction string `arg:"" optional:"" default:"up" enum:"up,down,status" help:"up: what is missing; down: undo the newest, with its data; status."`
+	Yes       bool   `help:"With down: yes, undo the newest step and throw its data away."`
 }
 
 // Run changes or shows the schema of the configured database.
@@ -33,6 +34,9 @@ func (c migrateCommand) Run(out io.Writer) (err error) {
 	case "up":
 		err = st.Migrate(ctx, store.Up)
 	case "down":
+		if !c.Yes {
+			return errors.New("migrate down throws data away; stop every server of this database, then say migrate down --yes")
+		}
 		err = st.Migrate(ctx, store.Down)
 	}
 	if err != nil {

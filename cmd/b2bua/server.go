@@ -119,7 +119,8 @@ func (s *server) startStore(ctx context.Context) (err error) {
 func (s *server) startPolicy(ctx context.Context) error {
 	s.engine = policy.NewEngine(nil)
 	file := filepath.Join(filepath.Dir(s.cfg.CDR.Journal), "policy.snapshot.json")
-	s.policy = policy.NewService(s.store, s.engine, file, s.log, policy.WithMetrics(policy.NewMetrics(s.reg)))
+	s.policy = policy.NewService(s.store, s.engine, file, s.log,
+		policy.WithMetrics(policy.NewMetrics(s.reg)), policy.WithBounds(policyBounds(s.cfg)))
 	err := s.policy.Refresh(ctx)
 	if !errors.Is(err, store.ErrUnavailable) {
 		return err
@@ -130,6 +131,15 @@ func (s *server) startPolicy(ctx context.Context) error {
 	s.log.Warn("the database cannot be reached; calls go by the policy kept on disk", "file", file, "err", err)
 	s.catchUp()
 	return nil
+}
+
+// policyBounds lets trunks name the networks that there are.
+func policyBounds(cfg *config.Config) policy.Bounds {
+	var b policy.Bounds
+	for _, n := range cfg.NetworkList() {
+		b.Networks = append(b.Networks, n.Name)
+	}
+	return b
 }
 
 // retryPolicy is how often a server that runs by the kept policy asks for the

@@ -145,7 +145,7 @@ func Default() *Config {
 			Timeout:     time.Minute,
 			Quarantine:  3 * time.Second,
 			LearnWindow: 10 * time.Second,
-			MaxSessions: 20000,
+			MaxSessions: 4500, // four sockets each: within the usual limit of 20,000 descriptors, and within media.ports
 			Fastpath:    "auto",
 		},
 		Database:     Database{URL: "sqlite://data/b2bua.db"},
