@@ -65,6 +65,7 @@ func (k *call) journalAnswer(c *legs.Core) []event {
 			k.apply(c, event{in: in})
 		})
 	})
+	k.rec.Media = nil // as they stood; counted again at the end
 	if !ok {
 		return []event{{in: Unjournaled}}
 	}
