@@ -30,10 +30,13 @@ func TestDemo(t *testing.T) {
 	if status != 0 {
 		t.Fatalf("exit status %d\n%s", status, out)
 	}
-	for _, want := range []string{"INVITE (SDP)", "180 Ringing", "200 OK (SDP)", "ACK", "BYE", "Alice heard Bob", "Bob   heard Alice", `"end_reason": "completed"`} {
+	for _, want := range []string{"INVITE (SDP)", "180 Ringing", "200 OK (SDP)", "ACK", "BYE", `"end_reason": "completed"`} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in\n%s", want, out)
 		}
+	}
+	if n := strings.Count(out, ": good\n"); n != 2 {
+		t.Errorf("%d directions are good, want 2, in\n%s", n, out)
 	}
 	if strings.Contains(out, "BAD") {
 		t.Errorf("bad audio in\n%s", out)
