@@ -119,15 +119,15 @@ func (m *media) connect(k *call, a *attempt, answer *sdp.Session) {
 	if m.bypass {
 		return
 	}
-	offers := m.offer.Media()
+	offers, inv := m.offer.Media(), k.setup.inv
 	for i, l := range answer.Media() {
 		st, caller := a.media.streams[i], m.lines[i].caller
 		if st == nil || l.Disabled() {
 			continue
 		}
 		mux := l.Mux() && a.media.offer.Media()[i].Mux()
-		st.SetRemote(remote(l, offers[i].Flow(), a.leg.Target().Addr(), mux))
-		caller.SetRemote(remote(offers[i], l.Flow(), k.setup.inv.Source.Addr(), offers[i].Mux()))
+		st.SetRemote(remote(l, offers[i], mux, k.b.plausible(a.target.Trunk, a.leg.Target().Addr())))
+		caller.SetRemote(remote(offers[i], l, offers[i].Mux(), k.b.plausible(inv.Trunk, inv.Source.Addr())))
 		m.lines[i].called = st
 		m.lines[i].session.Join(caller, st)
 	}

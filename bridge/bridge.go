@@ -34,8 +34,13 @@ type Config struct {
 	Journal      Journal
 	Advertise    map[string]netip.Addr // by AdvertiseKey: what SDP says instead of our own address
 	MediaTimeout time.Duration         // silence of both sides that ends a call; 0 never
-	Logger       *slog.Logger          // nil discards
-	Metrics      *Metrics              // nil counts where nobody looks
+
+	// JournalPatience is how long an answered callee waits for a disk that hangs
+	// before the call is given up; 0 means 2 s.
+	JournalPatience time.Duration
+
+	Logger  *slog.Logger // nil discards
+	Metrics *Metrics     // nil counts where nobody looks
 }
 
 // ErrNoCall is returned for a call_id that names no live call.
@@ -73,6 +78,9 @@ func New(cfg Config) (*Bridge, error) {
 	if cfg.Metrics == nil {
 		cfg.Metrics = NewMetrics(nil)
 	}
+	if cfg.JournalPatience == 0 {
+		cfg.JournalPatience = 2 * time.Second
+	}
 	b := &Bridge{cfg: cfg, log: cfg.Logger, metrics: cfg.Metrics}
 	for i := range b.cells {
 		b.cells[i].calls = make(map[uint64]*call)
@@ -94,8 +102,14 @@ func (b *Bridge) Invite(c *legs.Core, in *legs.Inbound, inv *legs.Invite) {
 	b.ids.Store(k.rec.CallID, k.ref)
 	b.live.Add(1)
 	in.Own(k)
+	b.log.Debug("call began", "call_id", k.rec.CallID, "source", inv.Source, "trunk", inv.Trunk,
+		"caller", k.rec.Caller, "called", k.rec.Called, "sip_call_id", inv.CallID)
 	k.begin(c)
 }
+
+// affinity picks the call's relay thread: neighbours on a shard, and shards, take
+// turns.
+func (k *call) affinity() uint32 { return uint32(k.ref)*shard.Count + uint32(k.ref>>56) }
 
 // Event is news of a leg (legs.Handler).
 func (b *Bridge) Event(c *legs.Core, ev legs.Event) {
@@ -273,13 +287,18 @@ func (b *Bridge) MediaEvents(batch []rtprelay.Event) {
 		return
 	}
 	for _, ev := range batch {
-		if ev.Kind != rtprelay.Timeout {
+		if ev.Kind == rtprelay.Latched {
 			continue
 		}
-		index := ev.Index
+		kind, index, source := ev.Kind, ev.Index, ev.Source
 		b.on(s, ev.Ref, func(c *legs.Core, k *call) {
-			if k != nil {
+			switch {
+			case k == nil:
+			case kind == rtprelay.Timeout:
 				k.silent(c, index)
+			case kind == rtprelay.Conflict:
+				b.log.Info("media from a source that the signalling does not make plausible is dropped",
+					"call_id", k.rec.CallID, "source", source)
 			}
 		})
 	}

@@ -3,6 +3,7 @@ package bridge_test
 import (
 	"errors"
 	"testing"
+	"time"
 
 	"b2bua/cdr"
 )
@@ -32,6 +33,22 @@ func TestAnswerNotJournaled(t *testing.T) {
 			r.gates[1].Silent()
 		})
 	}
+}
+
+// A disk that hangs does not hold an answered call for ever, and what it says
+// afterwards is late news.
+func TestJournalHangs(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, 1, func(c *config) { c.bridge.JournalPatience = 100 * time.Millisecond })
+	release := r.holdJournal()
+	d := r.invite()
+	d.says(200, gateSDP(d.gate))
+	d.gate.Expect("ACK")
+	d.hears("503")
+	d.calledGets("BYE")
+	r.ends(cdr.EndJournal, cdr.BySystem, 503)
+	release()
+	r.caller.Silent()
 }
 
 // The answer waits for its record, and the record has what is known by then.

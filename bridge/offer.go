@@ -90,7 +90,7 @@ func (m *media) openCaller(k *call) error {
 		if l.Disabled() || !l.UDP() {
 			continue
 		}
-		s, err := k.b.cfg.Relay.Session(uint32(k.ref), rtprelay.SessionConfig{Ref: k.ref, Index: i})
+		s, err := k.b.cfg.Relay.Session(k.affinity(), rtprelay.SessionConfig{Ref: k.ref, Index: i})
 		if err != nil {
 			m.close()
 			return err
@@ -104,7 +104,7 @@ func (m *media) openCaller(k *call) error {
 			m.close()
 			return err
 		}
-		m.lines[i].caller.SetRemote(remote(l, sdp.SendRecv, inv.Source.Addr(), l.Mux()))
+		m.lines[i].caller.SetRemote(remote(l, nil, l.Mux(), k.b.plausible(inv.Trunk, inv.Source.Addr())))
 	}
 	return nil
 }
@@ -162,22 +162,50 @@ func (b *Bridge) point(l *sdp.Media, st *rtprelay.Stream, network string, mux bo
 	l.SetAddress(netip.AddrPortFrom(addr, rtp.Port()), netip.AddrPortFrom(addr, rtcp.Port()), mux)
 }
 
-// remote tells a stream who its peer is, from the peer's own m-line. other is
-// the direction that the other side allows.
-func remote(l *sdp.Media, other sdp.Direction, signalling netip.Addr, mux bool) rtprelay.Remote {
-	r := rtprelay.Remote{
-		RTP: l.RTPAddress(), RTCP: l.RTCP(), Mux: mux,
-		Send: l.Flow().Receives() && other.Sends(), Recv: l.Flow().Sends() && other.Receives(),
-		Learn: true, Prefixes: []netip.Prefix{netip.PrefixFrom(signalling, signalling.BitLen())},
-		PayloadTypes: l.PayloadSet(),
+// plausible is where a peer's media may come from besides the address in its
+// SDP: where its signalling is, and whatever its trunk declares as its own.
+func (b *Bridge) plausible(trunk string, signalling netip.Addr) []netip.Prefix {
+	list := []netip.Prefix{netip.PrefixFrom(signalling, signalling.BitLen())}
+	t, ok := b.cfg.Engine.Load().Trunk(trunk)
+	if !ok {
+		return list
 	}
-	for _, pt := range l.PayloadTypes() {
-		if rate := l.ClockRate(pt); rate > 0 {
-			if r.ClockRates == nil {
-				r.ClockRates = make(map[uint8]uint32, 4)
-			}
-			r.ClockRates[pt] = uint32(rate)
+	for _, source := range t.Sources {
+		if p, err := netip.ParsePrefix(source); err == nil {
+			list = append(list, p)
 		}
 	}
-	return r
+	return list
+}
+
+// remote tells a stream who its peer is, from the peer's own m-line. other is
+// the far side's, nil while there is none: it has a say in the direction, and a
+// peer may send what either of them lists.
+func remote(l, other *sdp.Media, mux bool, plausible []netip.Prefix) rtprelay.Remote {
+	flow, types := sdp.SendRecv, l.PayloadSet()
+	if other != nil {
+		flow = other.Flow()
+		more := other.PayloadSet()
+		types[0], types[1] = types[0]|more[0], types[1]|more[1]
+	}
+	return rtprelay.Remote{
+		RTP: l.RTPAddress(), RTCP: l.RTCP(), Mux: mux,
+		Send: l.Flow().Receives() && flow.Sends(), Recv: l.Flow().Sends() && flow.Receives(),
+		Learn: true, Prefixes: plausible, PayloadTypes: types, ClockRates: clockRates(l),
+	}
+}
+
+// clockRates is what jitter is measured by. The packets of one telephone-event
+// share a timestamp (RFC 4733 §2.5.1.2), so their jitter would mean nothing.
+func clockRates(l *sdp.Media) map[uint8]uint32 {
+	rates := make(map[uint8]uint32, 4)
+	for _, c := range l.Codecs() {
+		switch {
+		case strings.EqualFold(c.Name, "telephone-event"):
+			rates[c.PayloadType] = 0
+		case c.ClockRate > 0:
+			rates[c.PayloadType] = uint32(c.ClockRate)
+		}
+	}
+	return rates
 }

@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -19,7 +20,7 @@ func newRecord(node string, now time.Time, inv *legs.Invite) *cdr.Record {
 	}
 	trunk := inv.Trunk
 	caller, called := digits(inv.From.URI), digits(inv.URI)
-	return &cdr.Record{
+	rec := &cdr.Record{
 		CallID: id.String(), NodeID: node, StartedAt: now, InboundTrunk: &trunk,
 		Caller: caller, Called: called,
 		RelatedCalls: []cdr.RelatedCall{}, Attempts: []cdr.Attempt{},
@@ -31,6 +32,20 @@ func newRecord(node string, now time.Time, inv *legs.Invite) *cdr.Record {
 			RemotePartyID: inv.Header("Remote-Party-ID"), Diversion: inv.Header("Diversion"),
 			Privacy: inv.Header("Privacy"), UserAgent: inv.Header("User-Agent"),
 		},
+	}
+	detach(&rec.Received)
+	rec.Caller, rec.Called = rec.Received.Caller, rec.Received.Called
+	return rec
+}
+
+// detach copies what would keep the whole INVITE in memory for the life of the
+// call.
+func detach(r *cdr.Received) {
+	for _, s := range []*string{
+		&r.SIPCallID, &r.RequestURI, &r.Caller, &r.Called, &r.From, &r.To, &r.PAssertedIdentity,
+		&r.PPreferredIdentity, &r.RemotePartyID, &r.Diversion, &r.Privacy, &r.UserAgent,
+	} {
+		*s = strings.Clone(*s)
 	}
 }
 
@@ -69,7 +84,23 @@ func (k *call) journalAnswer(c *legs.Core) []event {
 	if !ok {
 		return []event{{in: Unjournaled}}
 	}
+	c.Schedule(c.Now().Add(k.b.cfg.JournalPatience), (*unwritten)(k))
 	return nil
+}
+
+// unwritten gives up on an answer record; after Journaled it is late news.
+type unwritten call
+
+// Owner lets the panic fence know whose timer it is.
+func (u *unwritten) Owner() any { return (*call)(u) }
+
+// Wake is the end of the journal's time.
+func (u *unwritten) Wake(c *legs.Core) {
+	k := (*call)(u)
+	if k.m.Phase == Answering {
+		k.b.log.Error("an answer could not be recorded in time", "call_id", k.rec.CallID)
+		k.apply(c, event{in: Unjournaled})
+	}
 }
 
 // finish closes the record, gives back what the call holds and hands the record
@@ -116,6 +147,8 @@ func (k *call) giveBack() {
 // handOver gives the closed record to the journal and forgets the call.
 func (k *call) handOver(c *legs.Core) {
 	k.finished = true
+	k.b.log.Debug("call ended", "call_id", k.rec.CallID, "end_reason", *k.rec.EndReason, "sip_status", status(k.rec),
+		"duration_ms", k.rec.DurationMS, "attempts", len(k.rec.Attempts))
 	k.b.forget(c, k)
 	k.b.waiting.Add(1)
 	(&ended{b: k.b, rec: k.rec}).Wake(c)
@@ -154,4 +187,12 @@ func (k *call) snapshot(c *legs.Core) *cdr.Record {
 	}
 	r.Media = k.media.stats()
 	return r
+}
+
+// status is the final status the caller got, 0 when none.
+func status(r *cdr.Record) int {
+	if r.SIPStatus == nil {
+		return 0
+	}
+	return *r.SIPStatus
 }
