@@ -62,6 +62,20 @@ func (p *Peer) Expect(what string) *sipmsg.Message {
 	}
 }
 
+// Fresh is Expect that passes over repetitions in any case.
+func (p *Peer) Fresh(what string) *sipmsg.Message {
+	p.t.Helper()
+	for {
+		switch h := p.Hear(); {
+		case h.Again:
+		case Is(h.Message, what):
+			return h.Message
+		case h.Message.Status != 100:
+			p.t.Fatalf("siptest: %s heard %s, wanted %s", p.Addr(), Describe(h.Message), what)
+		}
+	}
+}
+
 // Await is Expect that passes over everything else.
 func (p *Peer) Await(what string) *sipmsg.Message {
 	p.t.Helper()
