@@ -10,11 +10,14 @@ type actionKind uint8
 
 const (
 	actRespond actionKind = iota // msg on the server transaction of the leg's INVITE
+	actAccept                    // raw, the 2xx, likewise
+	actResend                    // raw, the 2xx, once more
+	actRemind                    // the last 18x once more
 	actReply                     // msg on the server transaction of the request in hand
 	actRequest                   // msg in a client transaction of its own, to hop
-	actCancel                    // CANCEL for the leg's INVITE, built by the performer: same branch
-	actSend                      // raw to hop, outside any transaction (ACK of a 2xx)
-	actResend                    // raw to where the last INVITE response went
+	actDismiss                   // likewise, and nobody waits for the outcome
+	actCancel                    // msg, the CANCEL, to where the leg's INVITE went
+	actSend                      // raw, the ACK of a 2xx, to hop, outside any transaction
 	actEvent                     // ev to the bridge
 	actEnd                       // the leg is over: no more timers, no more ids
 )
@@ -25,8 +28,7 @@ type action struct {
 	kind   actionKind
 	msg    *sipmsg.Message
 	hop    string // URI
-	branch string // actRequest
-	quiet  bool   // actRequest: nobody waits for the outcome
+	branch string // of a request
 	raw    []byte
 	ev     Event
 }
@@ -34,31 +36,22 @@ type action struct {
 // Timers are the base timers of RFC 3261 §17 that the legs themselves need.
 type Timers struct{ T1, T2 time.Duration }
 
-// script collects the actions of one step, in order.
-type script struct{ acts []action }
-
-func (s *script) respond(m *sipmsg.Message) {
-	s.acts = append(s.acts, action{kind: actRespond, msg: m})
-}
-func (s *script) reply(m *sipmsg.Message) {
-	s.acts = append(s.acts, action{kind: actReply, msg: m})
+// A script is one step of a machine: when it happens, and what it wants done,
+// in order.
+type script struct {
+	now    time.Time
+	timers Timers
+	acts   []action
 }
 
-// request sends m in a client transaction; hop and branch are dialog.request's.
-func (s *script) request(m *sipmsg.Message, hop, branch string) {
-	s.acts = append(s.acts, action{kind: actRequest, msg: m, hop: hop, branch: branch})
-}
+func (s *script) do(a action) { s.acts = append(s.acts, a) }
 
-// dismiss sends a request whose outcome nobody waits for.
-func (s *script) dismiss(m *sipmsg.Message, hop, branch string) {
-	s.acts = append(s.acts, action{kind: actRequest, msg: m, hop: hop, branch: branch, quiet: true})
+func (s *script) respond(m *sipmsg.Message) { s.do(action{kind: actRespond, msg: m}) }
+func (s *script) reply(m *sipmsg.Message)   { s.do(action{kind: actReply, msg: m}) }
+func (s *script) event(ev Event)            { s.do(action{kind: actEvent, ev: ev}) }
+
+// over ends the leg: the last event, and nothing after it.
+func (s *script) over() {
+	s.event(Event{Kind: Ended})
+	s.do(action{kind: actEnd})
 }
-func (s *script) cancel(m *sipmsg.Message) {
-	s.acts = append(s.acts, action{kind: actCancel, msg: m})
-}
-func (s *script) send(raw []byte, hop string) {
-	s.acts = append(s.acts, action{kind: actSend, raw: raw, hop: hop})
-}
-func (s *script) resend(raw []byte) { s.acts = append(s.acts, action{kind: actResend, raw: raw}) }
-func (s *script) event(ev Event)    { s.acts = append(s.acts, action{kind: actEvent, ev: ev}) }
-func (s *script) end()              { s.acts = append(s.acts, action{kind: actEnd}) }

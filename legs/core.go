@@ -1,6 +1,7 @@
 package legs
 
 import (
+	"errors"
 	"net/netip"
 	"time"
 
@@ -24,11 +25,15 @@ type Core struct {
 	clients txn.Table[*clientTx]
 	legs    map[string]leg // by every local tag
 
-	script script               // of the step in hand, reused
+	acts   []action             // of the last step, for the next one to use
 	events []Event              // for the bridge, delivered when the step is done
+	next   int                  // the first of them that is not delivered yet
 	out    []transport.Outgoing // written when the shard is drained
-	hand   *serverTx            // of the request in hand
-	owner  any                  // whose work is in hand, for the panic fence
+
+	// Whose work is in hand, for the panic fence; all nil between inputs.
+	hand  *serverTx // of the request in hand
+	leg   leg       // the leg in hand
+	owner any       // named by Blame, or the owner of a timer
 }
 
 // input is what enters a shard. Timers, packets and posted functions are all
@@ -38,8 +43,12 @@ type input interface{ enter(c *Core) }
 // leg is what the core needs of both kinds.
 type leg interface {
 	Leg
+	tags() []string // keys in core.legs
+	remote() *Remote
 	owns(m *sipmsg.Message) bool
-	request(c *Core, m *sipmsg.Message)
+	request(m *sipmsg.Message, tx *serverTx)
+	finished() // a request of the leg, but for its INVITE, has its final response or never will
+	ended()    // let go of what is around the leg
 	base() *runtime
 }
 
@@ -48,15 +57,15 @@ type leg interface {
 type runtime struct {
 	core  *Core
 	owner any
+	mute  bool // nobody knows this leg: it has no events
+	known int  // tags that are in core.legs
 	alarm alarm
-	tags  []string // keys in core.legs
-
-	flow   transport.Flow // where the INVITE came from or went to
-	trunk  string
-	accept string // policy's in_dialog_source
 
 	hopURI  string // the last next hop that was resolved, and its address
 	hopAddr netip.AddrPort
+	hopLost bool      // it could not be resolved: hopAddr is the best we have
+	hopBusy bool      // a look-up is under way, or what waited is being sent
+	waiting []sending // what waits for it, in order
 }
 
 func (r *runtime) base() *runtime { return r }
@@ -78,6 +87,7 @@ type Handler interface {
 	Event(c *Core, ev Event)
 	// Crashed reports that work for owner panicked: that call must end, with a
 	// record, and nothing else may notice. owner is nil when no call was known.
+	// The leg whose work it was, if any, is hung up when Crashed returns.
 	Crashed(c *Core, owner any)
 }
 
@@ -88,7 +98,7 @@ func (c *Core) Now() time.Time { return c.now }
 func (c *Core) Shard() shard.ID { return c.shard.ID }
 
 // NewSeed returns the source of a new object's ids, bound to this shard.
-func (c *Core) NewSeed() shard.Seed { return shard.NewSeed(c.stack.cfg.Node, c.shard.ID) }
+func (c *Core) NewSeed() shard.Seed { return c.stack.newSeed(c.shard.ID) }
 
 // Post runs fn on this shard, later. It may be called from any goroutine and
 // never fails: what is posted belongs to a call that exists.
@@ -101,7 +111,8 @@ func (c *Core) Blame(owner any) { c.owner = owner }
 // A Timer is what Schedule set; Stop it on its shard.
 type Timer = shard.Timer[input]
 
-// A Wakeable is woken on its shard at a time it asked for.
+// A Wakeable is woken on its shard at a time it asked for. One that has a method
+// Owner() any is known to the panic fence.
 type Wakeable interface{ Wake(c *Core) }
 
 type wake struct{ w Wakeable }
@@ -118,6 +129,8 @@ func (c *Core) Schedule(at time.Time, w Wakeable) *Timer {
 	return c.shard.Wheel.Schedule(at, wake{w})
 }
 
+var errNoResolver = errors.New("legs: a host name, and Config.Resolver is nil")
+
 // Resolve finds the addresses of a URI's host, and calls done on this shard:
 // at once for an IP address, else when the look-up is over.
 func (c *Core) Resolve(uri sipmsg.URI, done func(*Core, []netip.AddrPort, error)) {
@@ -125,69 +138,82 @@ func (c *Core) Resolve(uri sipmsg.URI, done func(*Core, []netip.AddrPort, error)
 	if port == 0 {
 		port = 5060
 	}
-	if addr, err := netip.ParseAddr(unbracket(uri.Host)); err == nil {
+	if addr, err := netip.ParseAddr(uri.Host); err == nil {
 		done(c, []netip.AddrPort{netip.AddrPortFrom(addr.Unmap(), uint16(port))}, nil)
 		return
 	}
-	q := resolve.Request{Host: uri.Host, Port: port, Transport: "udp"}
-	owner := c.owner
-	c.stack.cfg.Resolver.Resolve(q, func(a resolve.Answer) {
+	r := c.stack.cfg.Resolver
+	if r == nil {
+		done(c, nil, errNoResolver)
+		return
+	}
+	owner := c.culprit()
+	r.Resolve(resolve.Request{Host: uri.Host, Port: port, Transport: "udp"}, func(a resolve.Answer) {
 		c.Post(func(c *Core) {
-			c.owner = owner
+			c.Blame(owner)
 			done(c, a.Targets, a.Err)
 		})
 	})
 }
 
-func unbracket(host string) string {
-	if len(host) > 2 && host[0] == '[' {
-		return host[1 : len(host)-1]
-	}
-	return host
-}
-
 // enter runs one input and everything that follows from it.
 func (c *Core) enter(in input, now time.Time) {
-	c.now, c.owner, c.hand = now, nil, nil
+	c.now = now
 	in.enter(c)
 	c.deliver()
+	c.rest()
 }
 
 // deliver hands the waiting events to the bridge. What the bridge does may
 // add further ones; they come in order, never inside one another.
 func (c *Core) deliver() {
-	for i := 0; i < len(c.events); i++ {
-		ev := c.events[i]
-		c.events[i] = Event{}
-		c.owner = ev.Leg.Owner()
+	for c.next < len(c.events) {
+		ev := c.events[c.next]
+		c.events[c.next] = Event{}
+		c.next++
+		c.hand, c.owner, c.leg = nil, nil, ev.Leg.(leg)
 		c.stack.cfg.Handler.Event(c, ev)
+		if ev.Kind == Ended {
+			c.leg.base().owner = nil // an ended leg may outlive its call by 64*T1
+		}
 	}
-	c.events = c.events[:0]
+	c.events, c.next = c.events[:0], 0
 }
 
-// crashed is the panic fence: the work in hand is given up, its call ended.
-func (c *Core) crashed(v any, stack []byte) {
-	c.stack.metrics.panics.Inc()
-	c.stack.log.Error("a call crashed", "panic", v, "stack", string(stack))
-	owner, hand := c.owner, c.hand
-	c.script.acts, c.events, c.hand = nil, nil, nil
-	if hand != nil && hand.req != nil {
-		c.answer(hand, sipmsg.NewResponse(hand.req, 500, "", c.ownTag()))
-	}
-	c.stack.cfg.Handler.Crashed(c, owner)
-	c.deliver()
-}
+// rest forgets whose work was in hand.
+func (c *Core) rest() { c.hand, c.leg, c.owner = nil, nil, nil }
 
 // flush writes what the steps since the last flush produced, in order.
 func (c *Core) flush() {
-	if len(c.out) == 0 {
+	batch := c.out
+	if len(batch) == 0 {
 		return
 	}
-	c.stack.transport.Write(c.out)
-	clear(c.out)
 	c.out = c.out[:0]
+	c.stack.wire.Write(batch)
+	clear(batch)
 }
 
 func (c *Core) send(flow transport.Flow, raw []byte) {
 	c.out = append(c.out, transport.Outgoing{Flow: flow, Data: raw})
+}
+
+// An alarm is the one timer of a transaction or leg.
+type alarm struct {
+	timer *Timer
+	at    time.Time
+}
+
+// set moves an alarm to at; zero stops it.
+func (c *Core) set(a *alarm, at time.Time, in input) {
+	if at.Equal(a.at) {
+		return
+	}
+	if a.timer != nil {
+		a.timer.Stop()
+	}
+	*a = alarm{at: at}
+	if !at.IsZero() {
+		a.timer = c.shard.Wheel.Schedule(at, in)
+	}
 }

@@ -1,9 +1,11 @@
 package legs
 
 import (
-	"time"
+	"strings"
 
+	"b2bua/legs/shard"
 	"b2bua/legs/sipmsg"
+	"b2bua/legs/transport"
 )
 
 // Local is how we appear to one peer: what goes into Via, Contact and
@@ -18,8 +20,7 @@ func (l *Local) via(branch string) sipmsg.Via {
 	return sipmsg.Via{Raw: "SIP/2.0/" + upper(l.Transport) + " " + l.Host + ";branch=" + branch + ";rport"}
 }
 
-// contact carries the tag as its user part, so that a request to it finds its
-// shard even when a peer loses the To tag.
+// contact has the tag as its user part: it tells nothing and is no other leg's.
 func (l *Local) contact(tag string) sipmsg.Address {
 	uri := "<sip:" + tag + "@" + l.Host
 	if l.Transport != "udp" {
@@ -28,17 +29,19 @@ func (l *Local) contact(tag string) sipmsg.Address {
 	return sipmsg.Address{Raw: uri + ">"}
 }
 
-func upper(s string) string {
-	if s == "udp" {
+func upper(transport string) string {
+	if transport == "udp" {
 		return "UDP"
 	}
-	b := []byte(s)
-	for i, c := range b {
-		if 'a' <= c && c <= 'z' {
-			b[i] = c - 'a' + 'A'
-		}
-	}
-	return string(b)
+	return strings.ToUpper(transport)
+}
+
+// A Remote is where a leg's INVITE came from or went to, and who may speak for
+// that peer inside the dialog (policy's in_dialog_source). It is plain data.
+type Remote struct {
+	Flow   transport.Flow
+	Trunk  string
+	Accept string // trunk, flow or any
 }
 
 // A Dialog is the state of RFC 3261 §12, the same on both sides. It is plain
@@ -55,13 +58,14 @@ type Dialog struct {
 	Routes       []string
 }
 
-// request builds a request inside the dialog (RFC 3261 §12.2.1.1). hop is the
-// URI whose host the request goes to.
-func (d *Dialog) request(method string, cseq uint32, l *Local, branch string) (m *sipmsg.Message, hop string) {
-	m = &sipmsg.Message{
+// request builds a request inside the dialog (RFC 3261 §12.2.1.1). The action's
+// hop is the URI whose host the request goes to.
+func (d *Dialog) request(method string, cseq uint32, l *Local, seed *shard.Seed) action {
+	a := action{kind: actRequest, hop: d.RemoteTarget, branch: seed.Branch()}
+	a.msg = &sipmsg.Message{
 		Method:      method,
 		RequestURI:  d.RemoteTarget,
-		Vias:        []sipmsg.Via{l.via(branch)},
+		Vias:        []sipmsg.Via{l.via(a.branch)},
 		From:        sipmsg.Address{Raw: d.LocalParty},
 		To:          sipmsg.Address{Raw: d.RemoteParty},
 		CallID:      d.CallID,
@@ -69,25 +73,23 @@ func (d *Dialog) request(method string, cseq uint32, l *Local, branch string) (m
 		MaxForwards: 70,
 	}
 	if l.Product != "" {
-		m.Headers = append(m.Headers, sipmsg.Header{Name: "User-Agent", Value: l.Product})
+		with(a.msg, "User-Agent", l.Product)
 	}
-	hop = d.RemoteTarget
 	if len(d.Routes) == 0 {
-		return m, hop
+		return a
 	}
 	routes := d.Routes
-	first, err := sipmsg.ParseAddress(routes[0])
-	if err == nil {
-		hop = first.URI.String()
-		if !first.URI.Params.Has("lr") { // a strict router, RFC 3261 §12.2.1.1
-			m.RequestURI = hop
-			routes = append(append([]string(nil), routes[1:]...), "<"+d.RemoteTarget+">")
+	if first, err := sipmsg.ParseAddress(routes[0]); err == nil {
+		a.hop = requestURI(first.URI)
+		if !first.URI.Params.Has("lr") { // a strict router
+			a.msg.RequestURI = a.hop
+			routes = append(routes[1:len(routes):len(routes)], "<"+d.RemoteTarget+">")
 		}
 	}
 	for _, r := range routes {
-		m.Routes = append(m.Routes, sipmsg.Address{Raw: r})
+		a.msg.Routes = append(a.msg.Routes, sipmsg.Address{Raw: r})
 	}
-	return m, hop
+	return a
 }
 
 // sees reports whether an in-dialog request carries this dialog's ids.
@@ -105,64 +107,53 @@ func (d *Dialog) orders(cseq uint32) bool {
 	return true
 }
 
-func target(contacts []sipmsg.Address, fallback string) string {
-	if len(contacts) == 0 || contacts[0].URI.Host == "" {
-		return fallback
+// learn takes the peer's half of the dialog from a message of its: the target,
+// the route set, its tag. They are copied, all in one piece, so that a dialog
+// does not keep the datagram that made it.
+func (d *Dialog) learn(party *sipmsg.Address, contacts, routes []sipmsg.Address, fallback string) {
+	d.RemoteTag, d.RemoteParty = party.Tag(), party.Raw
+	d.RemoteTarget = fallback
+	if len(contacts) > 0 && contacts[0].URI.Host != "" {
+		d.RemoteTarget = requestURI(contacts[0].URI)
 	}
-	return contacts[0].URI.String()
-}
-
-func raws(list []sipmsg.Address, reverse bool) []string {
-	if len(list) == 0 {
-		return nil
-	}
-	out := make([]string, len(list))
-	for i, a := range list {
-		if reverse {
-			i = len(list) - 1 - i
+	d.Routes = nil
+	if len(routes) > 0 {
+		d.Routes = make([]string, len(routes))
+		for i := range routes {
+			d.Routes[i] = routes[i].Raw
 		}
-		out[i] = a.Raw
 	}
-	return out
+	own := make([]*string, 0, 8)
+	own = append(own, &d.CallID, &d.RemoteTag, &d.RemoteParty, &d.RemoteTarget)
+	for i := range d.Routes {
+		own = append(own, &d.Routes[i])
+	}
+	detach(own)
 }
 
-// A repeat sends stored bytes again at growing intervals until it is stopped
-// or its time is up (RFC 3261 §13.3.1.4). It is plain data; the zero repeat
-// is stopped.
-type repeat struct {
-	Bytes    []byte
-	Interval time.Duration
-	Next     time.Time
-	Until    time.Time
+// detach gives strings a memory of their own, one block for all.
+func detach(list []*string) {
+	size := 0
+	for _, s := range list {
+		size += len(*s)
+	}
+	var b strings.Builder
+	b.Grow(size)
+	for _, s := range list {
+		b.WriteString(*s)
+	}
+	all := b.String()
+	for _, s := range list {
+		*s, all = all[:len(*s)], all[len(*s):]
+	}
 }
 
-func (r *repeat) start(b []byte, now time.Time, t Timers) {
-	*r = repeat{Bytes: b, Interval: t.T1, Next: now.Add(t.T1), Until: now.Add(64 * t.T1)}
-}
-
-func (r *repeat) stop() { *r = repeat{} }
-
-// fire returns the bytes to send at now, if any, and whether time is up.
-func (r *repeat) fire(now time.Time, t Timers) (b []byte, over bool) {
-	if r.Bytes == nil {
-		return nil, false
+// requestURI is a URI as it may stand in a request line: without headers and
+// without a method (RFC 3261 §19.1.1, table 1).
+func requestURI(u sipmsg.URI) string {
+	u.Headers = ""
+	if u.Params.Has("method") {
+		u.Params = u.Params.Without("method")
 	}
-	if !now.Before(r.Until) {
-		r.stop()
-		return nil, true
-	}
-	if now.Before(r.Next) {
-		return nil, false
-	}
-	r.Interval = min(2*r.Interval, t.T2)
-	r.Next = now.Add(r.Interval)
-	return r.Bytes, false
-}
-
-// wake is the next time fire has something to do; zero when stopped.
-func (r *repeat) wake() time.Time {
-	if r.Bytes == nil || r.Until.Before(r.Next) {
-		return r.Until
-	}
-	return r.Next
+	return u.String()
 }

@@ -13,54 +13,53 @@ import (
 // InboundState is the whole memory of the UAS side of one INVITE usage. It is
 // plain data and can be written and read back at any point.
 type InboundState struct {
-	State   State
-	Seed    shard.Seed      // every id of the leg comes from here
-	Request *sipmsg.Message // the INVITE; nil once acknowledged
-	Local   Local
-	Dialog  Dialog
-	Tags    []string // To tags shown to the caller, the current one last
-	Answer  repeat   // the 2xx, until its ACK
-	Reason  string   // for a BYE that waits in Closing
+	State  State
+	Seed   shard.Seed // every id of the leg comes from here
+	Local  Local
+	Remote Remote
+	Dialog Dialog
+	Tags   []string  // To tags shown to the caller, the current one last
+	CSeq   uint32    // of the INVITE, for its ACK
+	Invite *echo     // for the responses to it; nil after the final one
+	Answer repeat    // the 2xx, until its ACK
+	Remind time.Time // when the last 18x goes out again; zero when nothing rings
+	Reason string    // for a BYE that waits in Closing
 }
 
+// remindEvery keeps the proxies on the way from giving up on a call that rings
+// for long (RFC 3261 §13.3.1.1).
+const remindEvery = time.Minute
+
 // newInbound starts the machine: the INVITE has arrived and 100 is sent.
-func newInbound(invite *sipmsg.Message, seed shard.Seed, local Local) InboundState {
-	s := InboundState{Seed: seed, Request: invite, Local: local}
-	tag := s.Seed.Next()
-	s.Tags = []string{tag}
-	s.Dialog = Dialog{
-		CallID:       invite.CallID,
-		LocalTag:     tag,
-		RemoteTag:    invite.From.Tag(),
-		RemoteParty:  invite.From.Raw,
-		RemoteCSeq:   invite.CSeq,
-		RemoteTarget: target(invite.Contacts, invite.From.URI.String()),
-		Routes:       raws(invite.RecordRoutes, false), // RFC 3261 §12.1.1
-	}
-	s.Dialog.LocalParty = invite.To.Raw + ";tag=" + tag
+func newInbound(invite *sipmsg.Message, seed shard.Seed, local Local, remote Remote) InboundState {
+	s := InboundState{Seed: seed, Local: local, Remote: remote, Invite: echoOf(invite), CSeq: invite.CSeq}
+	s.Dialog = Dialog{CallID: invite.CallID, RemoteCSeq: invite.CSeq}
+	s.Dialog.learn(&invite.From, invite.Contacts, invite.RecordRoutes, invite.From.URI.String()) // RFC 3261 §12.1.1
+	s.renew()
 	return s
 }
 
 // tag returns the current local tag.
-func (s *InboundState) tag() string { return s.Tags[len(s.Tags)-1] }
+func (s *InboundState) tag() string { return s.Dialog.LocalTag }
 
 // renew gives the next response a To tag of its own: another early dialog.
 func (s *InboundState) renew() {
 	tag := s.Seed.Next()
 	s.Tags = append(s.Tags, tag)
 	s.Dialog.LocalTag = tag
-	s.Dialog.LocalParty = s.Request.To.Raw + ";tag=" + tag
+	s.Dialog.LocalParty = s.Invite.msg.To.Raw + ";tag=" + tag
 }
 
 // response builds a response to the INVITE with our To tag and Contact.
 func (s *InboundState) response(status int, reason string, headers []sipmsg.Header, body Body) *sipmsg.Message {
-	m := sipmsg.NewResponse(s.Request, status, reason, s.tag())
+	m := s.Invite.response(status, reason, s.tag())
+	m.Headers = make([]sipmsg.Header, 0, 2+len(headers))
 	if status < 300 {
 		m.Contacts = []sipmsg.Address{s.Local.contact(s.tag())}
-		m.Headers = append(m.Headers, sipmsg.Header{Name: "Allow", Value: allow})
+		with(m, "Allow", allow)
 	}
 	if s.Local.Product != "" {
-		m.Headers = append(m.Headers, sipmsg.Header{Name: "Server", Value: s.Local.Product})
+		with(m, "Server", s.Local.Product)
 	}
 	m.Headers = append(m.Headers, headers...)
 	m.ContentType, m.Body = body.Type, body.Data
@@ -68,46 +67,46 @@ func (s *InboundState) response(status int, reason string, headers []sipmsg.Head
 }
 
 // progress sends 101-199. A new tag opens another early dialog.
-func (s *InboundState) progress(out *script, status int, newTag bool, headers []sipmsg.Header, body Body) bool {
+func (s *InboundState) progress(out *script, status int, newTag bool, headers []sipmsg.Header, body Body) {
 	to, ok := inboundEdges.next(s.State, InProgress)
 	if !ok {
-		return false
+		return
 	}
 	if newTag {
 		s.renew()
 	}
-	s.State = to
+	s.State, s.Remind = to, out.now.Add(remindEvery)
 	out.respond(s.response(status, "", headers, body))
-	return true
 }
 
-// answer sends the 2xx and repeats it until the ACK.
-func (s *InboundState) answer(out *script, newTag bool, headers []sipmsg.Header, body Body) bool {
+// answer sends the 2xx and repeats it until the ACK. It panics when a header
+// cannot be written: that is a bug upstairs, which ends this call.
+func (s *InboundState) answer(out *script, newTag bool, headers []sipmsg.Header, body Body) {
 	to, ok := inboundEdges.next(s.State, InAnswer)
 	if !ok {
-		return false
+		return
 	}
 	if newTag {
 		s.renew()
 	}
-	s.State = to
-	out.respond(s.response(200, "", headers, body))
-	return true
+	raw, err := s.response(200, "", headers, body).Bytes()
+	if err != nil {
+		panic(err)
+	}
+	s.State, s.Remind, s.Invite = to, time.Time{}, nil
+	s.Answer.start(raw, out.now, out.timers)
+	out.do(action{kind: actAccept, raw: raw})
 }
 
-// answered stores what answer put on the wire; the performer calls it.
-func (s *InboundState) answered(raw []byte, now time.Time, t Timers) { s.Answer.start(raw, now, t) }
-
 // refuse sends the final response 300-699.
-func (s *InboundState) refuse(out *script, status int, reason string, headers []sipmsg.Header) bool {
+func (s *InboundState) refuse(out *script, status int, reason string, headers []sipmsg.Header) {
 	to, ok := inboundEdges.next(s.State, InRefuse)
 	if !ok {
-		return false
+		return
 	}
 	s.State = to
 	out.respond(s.response(status, reason, headers, Body{}))
 	s.over(out)
-	return true
 }
 
 // hangup ends the leg whatever its state.
@@ -127,7 +126,7 @@ func (s *InboundState) hangup(out *script, status int, reason string) {
 }
 
 // receive takes a request on the leg: CANCEL of its INVITE, or one that names
-// its dialog. It always answers, except to an ACK.
+// its dialog. It always replies, except to an ACK.
 func (s *InboundState) receive(out *script, m *sipmsg.Message) {
 	switch m.Method {
 	case "CANCEL":
@@ -136,12 +135,14 @@ func (s *InboundState) receive(out *script, m *sipmsg.Message) {
 		s.acked(out, m)
 	case "BYE":
 		s.peerBye(out, m)
-	default:
-		if m.Method != "OPTIONS" && !s.Dialog.orders(m.CSeq) {
-			out.reply(sipmsg.NewResponse(m, 500, "", "")) // RFC 3261 §12.2.2
+	case "INVITE":
+		if s.State == Early && s.Dialog.orders(m.CSeq) { // RFC 3261 §14.2: we still owe an answer
+			out.reply(with(sipmsg.NewResponse(m, 500, "", ""), "Retry-After", strconv.Itoa(int(m.CSeq%10+1))))
 			return
 		}
-		out.reply(answerInDialog(m, s.State, s.Local.Product))
+		fallthrough
+	default:
+		out.reply(insideDialog(m, &s.Dialog, s.State, &s.Local))
 	}
 }
 
@@ -152,6 +153,11 @@ func (s *InboundState) cancelled(out *script, m *sipmsg.Message) {
 		return // the final response has gone: no effect
 	}
 	s.State = to
+	s.giveUp(out, m)
+}
+
+// giveUp ends a call that the caller wants no more before it was answered.
+func (s *InboundState) giveUp(out *script, m *sipmsg.Message) {
 	out.respond(s.response(487, "", nil, Body{}))
 	out.event(Event{Kind: Cancelled, Reason: reasonOf(m)})
 	s.over(out)
@@ -159,29 +165,25 @@ func (s *InboundState) cancelled(out *script, m *sipmsg.Message) {
 
 func (s *InboundState) acked(out *script, m *sipmsg.Message) {
 	to, ok := inboundEdges.next(s.State, InAck)
-	if !ok || m.CSeq != s.inviteCSeq() {
+	if !ok || m.CSeq != s.CSeq {
 		return
 	}
-	first := s.State == Answered || s.State == Closing
-	closing := s.State == Closing
+	was := s.State
 	s.State = to
-	if !first {
-		return
-	}
-	s.Answer.stop()
-	s.Request = nil
-	out.event(Event{Kind: Acked, ContentType: m.ContentType, Body: m.Body})
-	if closing {
+	switch was {
+	case Answered:
+		s.settle()
+		out.event(Event{Kind: Acked, ContentType: m.ContentType, Body: m.Body})
+	case Closing:
+		s.settle()
 		s.bye(out)
 	}
 }
 
-// inviteCSeq is the number that an ACK of our 2xx carries.
-func (s *InboundState) inviteCSeq() uint32 {
-	if s.Request != nil {
-		return s.Request.CSeq
-	}
-	return 0
+// settle lets go of what only an INVITE that is not over needs.
+func (s *InboundState) settle() {
+	s.Answer.stop()
+	s.Invite, s.Remind = nil, time.Time{}
 }
 
 func (s *InboundState) peerBye(out *script, m *sipmsg.Message) {
@@ -191,7 +193,7 @@ func (s *InboundState) peerBye(out *script, m *sipmsg.Message) {
 		return
 	}
 	if !s.Dialog.orders(m.CSeq) {
-		out.reply(sipmsg.NewResponse(m, 500, "", ""))
+		out.reply(sipmsg.NewResponse(m, 500, "", "")) // RFC 3261 §12.2.2
 		return
 	}
 	was := s.State
@@ -199,43 +201,57 @@ func (s *InboundState) peerBye(out *script, m *sipmsg.Message) {
 	out.reply(sipmsg.NewResponse(m, 200, "", ""))
 	switch was {
 	case Early: // RFC 3261 §15.1.2: the pending INVITE gets 487
-		out.respond(s.response(487, "", nil, Body{}))
-		out.event(Event{Kind: Cancelled, Reason: reasonOf(m)})
-		s.over(out)
+		s.giveUp(out, m)
 	case Terminating: // crossed ours: that one's end is the leg's end
+	case Closing:
+		s.over(out)
 	default:
-		s.Answer.stop()
-		if was != Closing {
-			out.event(Event{Kind: Bye, Reason: reasonOf(m)})
-		}
+		out.event(Event{Kind: Bye, Reason: reasonOf(m)})
 		s.over(out)
 	}
 }
 
-// fire runs the timers: the 2xx again, or its ACK given up.
-func (s *InboundState) fire(out *script, now time.Time, t Timers) {
-	raw, over := s.Answer.fire(now, t)
+// fire runs the timers: the 2xx again, its ACK given up, the 18x again.
+func (s *InboundState) fire(out *script) {
+	if !s.Remind.IsZero() && !out.now.Before(s.Remind) {
+		s.Remind = out.now.Add(remindEvery)
+		out.do(action{kind: actRemind})
+	}
+	raw, over := s.Answer.fire(out.now, out.timers)
 	if raw != nil {
-		out.resend(raw)
+		out.do(action{kind: actResend, raw: raw})
 	}
-	if !over {
-		return
+	if over {
+		s.ackLost(out)
 	}
-	closing := s.State == Closing
+}
+
+// ackLost gives up on the ACK: the call is ended (RFC 3261 §13.3.1.4).
+func (s *InboundState) ackLost(out *script) {
 	to, ok := inboundEdges.next(s.State, InAckLost)
 	if !ok {
 		return
 	}
-	s.State, s.Request = to, nil
-	if !closing {
+	was := s.State
+	s.State = to
+	s.settle()
+	if was == Answered {
 		s.Reason = `SIP;cause=408;text="ACK timeout"`
 		out.event(Event{Kind: AckLost})
 	}
 	s.bye(out)
 }
 
-// finished tells the machine that its BYE has a final response or never will.
-func (s *InboundState) finished(out *script) {
+// wake is when fire has something to do; zero for never.
+func (s *InboundState) wake() time.Time {
+	if !s.Remind.IsZero() {
+		return s.Remind
+	}
+	return s.Answer.wake()
+}
+
+// gone tells the machine that its BYE has a final response or never will.
+func (s *InboundState) gone(out *script) {
 	if to, ok := inboundEdges.next(s.State, InGone); ok {
 		s.State = to
 		s.over(out)
@@ -244,15 +260,14 @@ func (s *InboundState) finished(out *script) {
 
 func (s *InboundState) bye(out *script) {
 	s.Dialog.LocalCSeq++
-	branch := s.Seed.Branch()
-	m, hop := s.Dialog.request("BYE", s.Dialog.LocalCSeq, &s.Local, branch)
-	m.Headers = append(m.Headers, reasonHeader(s.Reason)...)
-	out.request(m, hop, branch)
+	a := s.Dialog.request("BYE", s.Dialog.LocalCSeq, &s.Local, &s.Seed)
+	a.msg.Headers = append(a.msg.Headers, reasonHeader(s.Reason)...)
+	out.do(a)
 }
 
 func (s *InboundState) over(out *script) {
-	out.event(Event{Kind: Ended})
-	out.end()
+	s.settle()
+	out.over()
 }
 
 // owns reports whether a request names a dialog of this leg. An early dialog
@@ -276,7 +291,3 @@ func reasonHeader(reason string) []sipmsg.Header {
 // reasonOf is everything a request says about why it ends something: a value for
 // each protocol (RFC 3326 §2).
 func reasonOf(m *sipmsg.Message) string { return strings.Join(m.HeaderValues("Reason"), ", ") }
-
-func retryAfter(seconds int) sipmsg.Header {
-	return sipmsg.Header{Name: "Retry-After", Value: strconv.Itoa(seconds)}
-}

@@ -1,6 +1,9 @@
 package legs
 
 import (
+	"slices"
+	"strings"
+
 	"b2bua/legs/shard"
 	"b2bua/legs/sipmsg"
 )
@@ -8,18 +11,19 @@ import (
 // OutboundState is the whole memory of the UAC side of one INVITE usage. It
 // is plain data and can be written and read back at any point.
 type OutboundState struct {
-	State   State
-	Seed    shard.Seed // every id of the leg comes from here
-	Local   Local
-	Dialog  Dialog          // of the INVITE; confirmed by the first 2xx
-	Invite  *sipmsg.Message // nil once answered or refused
-	Branch  string          // of the INVITE, for its CANCEL
-	InvCSeq uint32          // of the INVITE, for its ACK
-	Hop     string          // URI the INVITE goes to
-	Ack     []byte          // sent again for every 2xx with the confirmed tag
-	AckHop  string
-	Losers  []loser // further 2xx of a forked INVITE, each acknowledged and ended
-	Reason  string  // for the CANCEL or BYE to come
+	State  State
+	Seed   shard.Seed // every id of the leg comes from here
+	Local  Local
+	Remote Remote
+	Dialog Dialog   // of the INVITE; confirmed by the first 2xx
+	Early  []string // the peer's tags so far, one per early dialog; nil once answered
+	Branch string   // of the INVITE
+	CSeq   uint32   // of the INVITE
+	Hop    string   // URI the INVITE goes to
+	Ack    []byte   // sent again for every 2xx with the confirmed tag; nil when none can come any more
+	AckHop string
+	Losers []loser // further 2xx of a forked INVITE, each acknowledged and ended
+	Reason string  // for the CANCEL or BYE to come
 }
 
 // A loser is a dialog of a forked INVITE that came second.
@@ -29,8 +33,8 @@ type loser struct {
 	AckHop string
 }
 
-// maxLosers bounds what a misbehaving peer can make one leg remember.
-const maxLosers = 16
+// maxForks bounds what a misbehaving peer can make one leg remember.
+const maxForks = 16
 
 // A Call says what an outbound INVITE carries and where it goes.
 type Call struct {
@@ -43,39 +47,55 @@ type Call struct {
 }
 
 // newOutbound starts the machine and sends the INVITE.
-func newOutbound(out *script, call *Call, seed shard.Seed, local Local) OutboundState {
-	s := OutboundState{Seed: seed, Local: local, InvCSeq: 1, Hop: call.hop()}
+func newOutbound(out *script, call *Call, seed shard.Seed, local Local, remote Remote) OutboundState {
+	s := OutboundState{Seed: seed, Local: local, Remote: remote, CSeq: 1, Hop: call.hop()}
 	tag := s.Seed.Next()
 	s.Dialog = Dialog{
 		CallID:       s.Seed.Next(), // nothing of the caller's
 		LocalTag:     tag,
 		LocalParty:   call.From + ";tag=" + tag,
 		RemoteParty:  call.To,
-		LocalCSeq:    1,
+		LocalCSeq:    s.CSeq,
 		RemoteTarget: call.RequestURI,
 	}
 	s.Branch = s.Seed.Branch()
-	m := &sipmsg.Message{
-		Method:      "INVITE",
-		RequestURI:  call.RequestURI,
-		Vias:        []sipmsg.Via{local.via(s.Branch)},
-		From:        sipmsg.Address{Raw: s.Dialog.LocalParty},
-		To:          sipmsg.Address{Raw: call.To},
-		CallID:      s.Dialog.CallID,
-		CSeq:        1,
-		MaxForwards: call.MaxForwards,
-		Contacts:    []sipmsg.Address{local.contact(tag)},
-		Headers:     []sipmsg.Header{{Name: "Allow", Value: allow}},
-		ContentType: call.Body.Type,
-		Body:        call.Body.Data,
-	}
+	m := s.like("INVITE")
+	m.MaxForwards = call.MaxForwards
+	m.Contacts = []sipmsg.Address{local.contact(tag)}
+	m.Headers = make([]sipmsg.Header, 0, 2+len(call.Headers))
+	with(m, "Allow", allow)
 	if local.Product != "" {
-		m.Headers = append(m.Headers, sipmsg.Header{Name: "User-Agent", Value: local.Product})
+		with(m, "User-Agent", local.Product)
 	}
 	m.Headers = append(m.Headers, call.Headers...)
-	s.Invite = m
-	out.request(m, s.Hop, s.Branch)
+	m.ContentType, m.Body = call.Body.Type, call.Body.Data
+	out.do(action{kind: actRequest, msg: m, hop: s.Hop, branch: s.Branch})
 	return s
+}
+
+// like builds what a CANCEL and the ACK of a refusal have in common with their
+// INVITE: Request-URI, Via, From, To, Call-ID and CSeq number (RFC 3261 §9.1,
+// §17.1.1.3). It holds until the first 2xx has made a dialog.
+func (s *OutboundState) like(method string) *sipmsg.Message {
+	d := &s.Dialog
+	return &sipmsg.Message{
+		Method: method, RequestURI: d.RemoteTarget, Vias: []sipmsg.Via{s.Local.via(s.Branch)},
+		From: sipmsg.Address{Raw: d.LocalParty}, To: sipmsg.Address{Raw: d.RemoteParty},
+		CallID: d.CallID, CSeq: s.CSeq, MaxForwards: 70,
+	}
+}
+
+// ackOf builds the ACK of a final response 300-699 (RFC 3261 §17.1.1.3). Nil
+// means that the peer's To cannot be written, which the parser has made
+// impossible.
+func (s *OutboundState) ackOf(final *sipmsg.Message) []byte {
+	m := s.like("ACK")
+	m.To = final.To
+	raw, err := m.Bytes()
+	if err != nil {
+		return nil
+	}
+	return raw
 }
 
 // response takes a response to the INVITE that its transaction delivered.
@@ -97,9 +117,12 @@ func (s *OutboundState) progress(out *script, m *sipmsg.Message) {
 	}
 	was := s.State
 	s.State = to
+	if tag := m.To.Tag(); tag != "" && len(s.Early) < maxForks && !slices.Contains(s.Early, tag) {
+		s.Early = append(s.Early, strings.Clone(tag))
+	}
 	switch {
 	case was == CancelPending:
-		s.sendCancel(out)
+		s.cancel(out)
 	case to == Early && m.Status > 100:
 		out.event(eventOf(Progress, m))
 	}
@@ -109,23 +132,13 @@ func (s *OutboundState) progress(out *script, m *sipmsg.Message) {
 // same tag asks for the ACK again, another tag is the loser of a fork
 // (RFC 3261 §13.2.2.4).
 func (s *OutboundState) answered(out *script, m *sipmsg.Message) {
-	tag := m.To.Tag()
-	if s.Dialog.RemoteTag != "" {
-		s.answeredAgain(out, m, tag)
-		return
-	}
 	to, ok := outboundEdges.next(s.State, InAnswer)
 	if !ok {
-		// The call is over (refused by us, or given up): this peer is not.
-		s.endFork(out, m, tag)
+		s.answeredAgain(out, m)
 		return
 	}
-	s.State = to
-	s.Invite = nil
-	d := &s.Dialog
-	d.RemoteTag, d.RemoteParty = tag, m.To.Raw
-	d.RemoteTarget = target(m.Contacts, s.Hop)
-	d.Routes = raws(m.RecordRoutes, true) // RFC 3261 §12.1.2
+	s.State, s.Early = to, nil
+	s.Dialog.learn(&m.To, m.Contacts, backwards(m.RecordRoutes), s.Hop) // RFC 3261 §12.1.2
 	if to == Answered {
 		out.event(eventOf(Accepted, m))
 		return
@@ -134,41 +147,39 @@ func (s *OutboundState) answered(out *script, m *sipmsg.Message) {
 	s.bye(out)
 }
 
-func (s *OutboundState) answeredAgain(out *script, m *sipmsg.Message, tag string) {
-	if tag == s.Dialog.RemoteTag {
-		if s.Ack != nil {
-			out.send(s.Ack, s.AckHop)
-		}
-		return
+func (s *OutboundState) answeredAgain(out *script, m *sipmsg.Message) {
+	switch {
+	case s.Dialog.RemoteTag != m.To.Tag(), s.State == Terminated && s.Ack == nil:
+		s.endFork(out, m)
+	case s.Ack != nil: // else the bridge has yet to say so
+		s.sendAck(out, s.Ack, s.AckHop)
 	}
-	s.endFork(out, m, tag)
 }
 
-func (s *OutboundState) endFork(out *script, m *sipmsg.Message, tag string) {
+// endFork acknowledges and ends a dialog that nobody wants.
+func (s *OutboundState) endFork(out *script, m *sipmsg.Message) {
+	tag := m.To.Tag()
 	for _, l := range s.Losers {
 		if l.Tag == tag {
-			out.send(l.Ack, l.AckHop)
+			s.sendAck(out, l.Ack, l.AckHop)
 			return
 		}
 	}
-	if len(s.Losers) == maxLosers {
+	if len(s.Losers) == maxForks {
 		return
 	}
 	d := s.Dialog
-	d.RemoteTag, d.RemoteParty = tag, m.To.Raw
-	d.RemoteTarget = target(m.Contacts, s.Hop)
-	d.Routes = raws(m.RecordRoutes, true)
-	l := loser{Tag: tag}
-	l.Ack, l.AckHop = s.buildAck(&d, Body{})
-	if l.Ack == nil {
+	d.learn(&m.To, m.Contacts, backwards(m.RecordRoutes), s.Hop)
+	l := loser{Tag: d.RemoteTag}
+	if l.Ack, l.AckHop = s.buildAck(&d, Body{}); l.Ack == nil {
 		return
 	}
 	s.Losers = append(s.Losers, l)
-	out.send(l.Ack, l.AckHop)
-	branch := s.Seed.Branch()
-	bye, hop := d.request("BYE", s.InvCSeq+1, &s.Local, branch)
-	bye.Headers = append(bye.Headers, reasonHeader(`SIP;cause=200;text="Call completed elsewhere"`)...)
-	out.dismiss(bye, hop, branch)
+	s.sendAck(out, l.Ack, l.AckHop)
+	bye := d.request("BYE", s.CSeq+1, &s.Local, &s.Seed)
+	bye.kind = actDismiss
+	with(bye.msg, "Reason", `SIP;cause=200;text="Call completed elsewhere"`)
+	out.do(bye)
 }
 
 // refused takes a final response, a time-out or a transport error of the
@@ -178,12 +189,12 @@ func (s *OutboundState) refused(out *script, ev Event) {
 	if !ok {
 		return
 	}
-	cancelled := s.State == CancelPending || s.State == Cancelling
-	s.State, s.Invite = to, nil
-	if !cancelled {
+	was := s.State
+	s.State, s.Early = to, nil
+	if was == Trying || was == Early { // else the bridge has hung up
 		out.event(ev)
 	}
-	s.over(out)
+	out.over()
 }
 
 // acknowledge sends the ACK that the bridge owes after Accepted.
@@ -197,23 +208,30 @@ func (s *OutboundState) acknowledge(out *script, body Body) {
 }
 
 func (s *OutboundState) ack(out *script, body Body) {
-	s.Ack, s.AckHop = s.buildAck(&s.Dialog, body)
-	if s.Ack != nil {
-		out.send(s.Ack, s.AckHop)
+	if s.Ack, s.AckHop = s.buildAck(&s.Dialog, body); s.Ack != nil {
+		s.sendAck(out, s.Ack, s.AckHop)
 	}
 }
 
+func (s *OutboundState) sendAck(out *script, raw []byte, hop string) {
+	out.do(action{kind: actSend, raw: raw, hop: hop})
+}
+
 // buildAck builds the ACK of a 2xx: a transaction of its own with the INVITE's
-// number (RFC 3261 §13.2.2.4). Nil means that the peer's own values cannot be
-// written, which the parser has made impossible.
+// number (RFC 3261 §13.2.2.4). An answer that cannot be written is left out; nil
+// means that the peer's own values cannot, which the parser has made impossible.
 func (s *OutboundState) buildAck(d *Dialog, body Body) (raw []byte, hop string) {
-	m, hop := d.request("ACK", s.InvCSeq, &s.Local, s.Seed.Branch())
-	m.ContentType, m.Body = body.Type, body.Data
-	raw, err := m.Bytes()
+	a := d.request("ACK", s.CSeq, &s.Local, &s.Seed)
+	a.msg.ContentType, a.msg.Body = body.Type, body.Data
+	raw, err := a.msg.Bytes()
+	if err != nil {
+		a.msg.ContentType, a.msg.Body = "", nil
+		raw, err = a.msg.Bytes()
+	}
 	if err != nil {
 		return nil, ""
 	}
-	return raw, hop
+	return raw, a.hop
 }
 
 // hangup ends the leg: CANCEL, now or after the first 1xx, or BYE.
@@ -226,7 +244,7 @@ func (s *OutboundState) hangup(out *script, reason string) {
 	s.State, s.Reason = to, reason
 	switch to {
 	case Cancelling:
-		s.sendCancel(out)
+		s.cancel(out)
 	case Terminating:
 		if was == Answered {
 			s.ack(out, Body{})
@@ -235,27 +253,20 @@ func (s *OutboundState) hangup(out *script, reason string) {
 	}
 }
 
-// sendCancel builds CANCEL from the INVITE: same Request-URI, Via, From, To,
-// Call-ID, CSeq number and Route (RFC 3261 §9.1).
-func (s *OutboundState) sendCancel(out *script) {
-	inv := s.Invite
-	m := &sipmsg.Message{
-		Method: "CANCEL", RequestURI: inv.RequestURI, Vias: inv.Vias[:1],
-		From: inv.From, To: inv.To, CallID: inv.CallID, CSeq: inv.CSeq,
-		MaxForwards: 70, Routes: inv.Routes, Headers: reasonHeader(s.Reason),
-	}
-	out.cancel(m)
+func (s *OutboundState) cancel(out *script) {
+	m := s.like("CANCEL")
+	m.Headers = reasonHeader(s.Reason)
+	out.do(action{kind: actCancel, msg: m, branch: s.Branch})
 }
 
 func (s *OutboundState) bye(out *script) {
 	s.Dialog.LocalCSeq++
-	branch := s.Seed.Branch()
-	m, hop := s.Dialog.request("BYE", s.Dialog.LocalCSeq, &s.Local, branch)
-	m.Headers = append(m.Headers, reasonHeader(s.Reason)...)
-	out.request(m, hop, branch)
+	a := s.Dialog.request("BYE", s.Dialog.LocalCSeq, &s.Local, &s.Seed)
+	a.msg.Headers = append(a.msg.Headers, reasonHeader(s.Reason)...)
+	out.do(a)
 }
 
-// receive takes a request that names the leg's dialog. It always answers,
+// receive takes a request that names a dialog of the leg. It always replies,
 // except to an ACK.
 func (s *OutboundState) receive(out *script, m *sipmsg.Message) {
 	switch m.Method {
@@ -263,11 +274,7 @@ func (s *OutboundState) receive(out *script, m *sipmsg.Message) {
 	case "BYE":
 		s.peerBye(out, m)
 	default:
-		if m.Method != "OPTIONS" && !s.Dialog.orders(m.CSeq) {
-			out.reply(sipmsg.NewResponse(m, 500, "", ""))
-			return
-		}
-		out.reply(answerInDialog(m, s.State, s.Local.Product))
+		out.reply(insideDialog(m, &s.Dialog, s.State, &s.Local))
 	}
 }
 
@@ -278,7 +285,7 @@ func (s *OutboundState) peerBye(out *script, m *sipmsg.Message) {
 		return
 	}
 	if !s.Dialog.orders(m.CSeq) {
-		out.reply(sipmsg.NewResponse(m, 500, "", ""))
+		out.reply(sipmsg.NewResponse(m, 500, "", "")) // RFC 3261 §12.2.2
 		return
 	}
 	was := s.State
@@ -289,34 +296,50 @@ func (s *OutboundState) peerBye(out *script, m *sipmsg.Message) {
 	}
 	if was != Terminating {
 		out.event(Event{Kind: Bye, Reason: reasonOf(m)})
-		s.over(out)
+		out.over()
 	}
 }
 
-// expired takes timer C: the peer rang for too long (RFC 3261 §16.8).
-func (s *OutboundState) expired(out *script) {
-	if s.State != Early {
+// rangOut takes timer C: the peer rang for too long (RFC 3261 §16.8).
+func (s *OutboundState) rangOut(out *script) {
+	to, ok := outboundEdges.next(s.State, InRangOut)
+	if !ok {
 		return
 	}
+	s.State = to
 	out.event(Event{Kind: Refused, Cause: ByTimeout, Status: 408})
-	s.hangup(out, "")
+	s.cancel(out)
 }
 
-// finished tells the machine that its BYE has a final response or never will.
-func (s *OutboundState) finished(out *script) {
+// gone tells the machine that its BYE has a final response or never will.
+func (s *OutboundState) gone(out *script) {
 	if to, ok := outboundEdges.next(s.State, InGone); ok {
 		s.State = to
-		s.over(out)
+		out.over()
 	}
 }
 
-func (s *OutboundState) over(out *script) {
-	out.event(Event{Kind: Ended})
-	out.end()
+// settle lets go of what only further 2xx need: the INVITE's transaction has
+// ended, and with it their time (RFC 6026 §8.4).
+func (s *OutboundState) settle() { s.Ack, s.AckHop, s.Losers = nil, "", nil }
+
+// owns reports whether a request names a dialog of this leg: the confirmed one,
+// or before it any early one that we have heard of.
+func (s *OutboundState) owns(m *sipmsg.Message) bool {
+	d := &s.Dialog
+	if d.RemoteTag != "" || s.State >= Answered {
+		return d.sees(m)
+	}
+	return m.CallID == d.CallID && m.To.Tag() == d.LocalTag && slices.Contains(s.Early, m.From.Tag())
 }
 
-func (s *OutboundState) owns(m *sipmsg.Message) bool {
-	return s.Dialog.RemoteTag != "" && s.Dialog.sees(m)
+func backwards(list []sipmsg.Address) []sipmsg.Address {
+	if len(list) < 2 {
+		return list
+	}
+	list = slices.Clone(list)
+	slices.Reverse(list)
+	return list
 }
 
 func eventOf(kind EventKind, m *sipmsg.Message) Event {

@@ -13,9 +13,7 @@ import (
 type Inbound struct {
 	InboundState
 	runtime
-	tx       *serverTx      // of the INVITE; nil after the final response
-	accepted *serverTx      // the same after a 2xx, until its ACK
-	answerTo transport.Flow // where that went
+	tx *serverTx // of the INVITE; nil when that has ended, or the leg has
 }
 
 // Outbound is the UAC leg of a call. Its methods may be called on its shard
@@ -23,7 +21,7 @@ type Inbound struct {
 type Outbound struct {
 	OutboundState
 	runtime
-	tx *clientTx // of the INVITE; nil until it is on the wire
+	tx *clientTx // of the INVITE; nil until it is on the wire and when that has ended
 }
 
 // State is where the leg's INVITE usage stands.
@@ -32,69 +30,44 @@ func (l *Inbound) State() State { return l.InboundState.State }
 // State is where the leg's INVITE usage stands.
 func (l *Outbound) State() State { return l.OutboundState.State }
 
-// Own attaches the object whose events these are, and whose work the rest of
-// this step is.
-func (l *Inbound) Own(owner any) { l.owner, l.core.owner = owner, owner }
+// Own attaches the object whose events these are.
+func (l *Inbound) Own(owner any) { l.owner = owner }
 
 // Progress sends 101-199. newTag opens a further early dialog, for media that
-// contradict what an earlier one said.
+// contradict what an earlier one said. A call that is no longer ringing hears
+// nothing of it.
 func (l *Inbound) Progress(status int, newTag bool, headers []sipmsg.Header, body Body) {
-	c := l.core
-	l.step(c, func(out *script) { l.progress(out, status, newTag, headers, body) })
-	if newTag {
-		c.register(l, l.tag())
-	}
+	l.step(nil, func(out *script) { l.progress(out, status, newTag, headers, body) })
 }
 
-// Answer sends 200, again and again until the ACK (RFC 3261 §13.3.1.4).
+// Answer sends 200, again and again until the ACK (RFC 3261 §13.3.1.4). A header
+// that cannot be written crashes the call.
 func (l *Inbound) Answer(newTag bool, headers []sipmsg.Header, body Body) {
-	c := l.core
-	l.step(c, func(out *script) { l.answer(out, newTag, headers, body) })
-	if newTag {
-		c.register(l, l.tag())
-	}
+	l.step(nil, func(out *script) { l.answer(out, newTag, headers, body) })
 }
 
 // Refuse sends a final response 300-699; an empty reason is the RFC's own.
+// Headers that cannot be written are left out.
 func (l *Inbound) Refuse(status int, reason string, headers []sipmsg.Header) {
-	l.step(l.core, func(out *script) { l.refuse(out, status, reason, headers) })
+	l.step(nil, func(out *script) { l.refuse(out, status, reason, headers) })
 }
 
 // Hangup ends the leg: 480 before an answer, BYE after it.
 func (l *Inbound) Hangup(reason string) {
-	l.step(l.core, func(out *script) { l.hangup(out, 480, reason) })
+	l.step(nil, func(out *script) { l.hangup(out, 480, reason) })
 }
 
 // Target is where the INVITE was sent.
-func (l *Outbound) Target() netip.AddrPort { return l.flow.Peer }
+func (l *Outbound) Target() netip.AddrPort { return l.Remote.Flow.Peer }
 
 // Ack acknowledges the 2xx that Accepted reported.
 func (l *Outbound) Ack(body Body) {
-	l.step(l.core, func(out *script) { l.acknowledge(out, body) })
+	l.step(nil, func(out *script) { l.acknowledge(out, body) })
 }
 
 // Hangup ends the leg: CANCEL, as soon as it may be sent, or BYE.
 func (l *Outbound) Hangup(reason string) {
-	l.step(l.core, func(out *script) { l.hangup(out, reason) })
-}
-
-// Dial starts an outbound leg on this shard, for owner, from a listener of the
-// trunk's network to dest.
-func (c *Core) Dial(owner any, peer Peer, call *Call) *Outbound {
-	listener := c.stack.listeners[peer.Listener]
-	local := Local{Transport: listener.Transport, Host: listener.Advertise, Product: c.stack.cfg.Product}
-	l := &Outbound{}
-	l.runtime = runtime{
-		core: c, owner: owner, trunk: peer.Trunk, accept: peer.InDialogSource,
-		flow: transport.Flow{Listener: peer.Listener, Peer: peer.Address},
-	}
-	l.hopURI, l.hopAddr = call.hop(), peer.Address
-	c.stack.metrics.legs.WithLabelValues("outbound").Inc()
-	l.step(c, func(out *script) {
-		l.OutboundState = newOutbound(out, call, c.NewSeed(), local)
-		c.register(l, l.Dialog.LocalTag)
-	})
-	return l
+	l.step(nil, func(out *script) { l.hangup(out, reason) })
 }
 
 // A Peer is where an outbound leg goes and who may speak for it afterwards.
@@ -105,113 +78,170 @@ type Peer struct {
 	Address        netip.AddrPort
 }
 
+// Dial starts an outbound leg on this shard, for owner, from a listener of the
+// trunk's network to the peer's address.
+func (c *Core) Dial(owner any, peer Peer, call *Call) *Outbound {
+	listener := c.stack.listeners[peer.Listener]
+	local := Local{Transport: listener.Transport, Host: listener.Advertise, Product: c.stack.cfg.Product}
+	remote := Remote{
+		Flow:  transport.Flow{Listener: peer.Listener, Peer: peer.Address},
+		Trunk: peer.Trunk, Accept: peer.InDialogSource,
+	}
+	l := &Outbound{}
+	l.runtime = runtime{core: c, owner: owner, hopURI: call.hop(), hopAddr: peer.Address}
+	c.stack.metrics.legs.WithLabelValues("outbound").Inc()
+	l.step(nil, func(out *script) {
+		l.OutboundState = newOutbound(out, call, c.NewSeed(), local, remote)
+		c.enlist(l)
+	})
+	return l
+}
+
 // Select picks the listener of a network that reaches dest.
 func (c *Core) Select(network string, dest netip.AddrPort) (listener int, ok bool) {
-	return c.stack.transport.Select(network, "udp", dest)
+	return c.stack.SelectListener(network, dest)
 }
 
 // Listener returns what Select named.
 func (c *Core) Listener(i int) transport.Listener { return c.stack.listeners[i] }
 
-func (l *Inbound) request(c *Core, m *sipmsg.Message) {
-	l.step(c, func(out *script) { l.receive(out, m) })
+func (l *Inbound) tags() []string   { return l.Tags }
+func (l *Outbound) tags() []string  { return []string{l.Dialog.LocalTag} }
+func (l *Inbound) remote() *Remote  { return &l.Remote }
+func (l *Outbound) remote() *Remote { return &l.Remote }
+func (l *Inbound) finished()        { l.step(nil, l.gone) }
+func (l *Outbound) finished()       { l.step(nil, l.gone) }
+
+func (l *Inbound) request(m *sipmsg.Message, tx *serverTx) {
+	l.step(tx, func(out *script) { l.receive(out, m) })
+	if m.Method == "ACK" && l.tx != nil && l.InboundState.Answer.Bytes == nil {
+		l.core.applyServer(l.tx, l.tx.Receive("ACK", l.core.now)) // lets go of the 2xx
+	}
 }
 
-func (l *Outbound) request(c *Core, m *sipmsg.Message) {
-	l.step(c, func(out *script) { l.receive(out, m) })
+func (l *Outbound) request(m *sipmsg.Message, tx *serverTx) {
+	l.step(tx, func(out *script) { l.receive(out, m) })
 }
 
-// step runs one move of the machine and does what it says.
-func (l *Inbound) step(c *Core, move func(*script)) {
-	l.perform(c, l, c.collect(move))
-	c.set(&l.alarm, l.InboundState.Answer.wake(), (*inboundTimer)(l))
+// ended leaves behind what the INVITE's transaction still has to know: it stays
+// for 64*T1, the leg need not.
+func (l *Inbound) ended() {
+	if l.tx != nil {
+		l.tx.leg, l.tx.past = nil, &past{remote: l.Remote, tag: l.tag()}
+		l.tx = nil
+	}
 }
 
-func (l *Outbound) step(c *Core, move func(*script)) {
-	l.perform(c, l, c.collect(move))
+func (l *Outbound) ended() {}
+
+// step runs one move of the machine and does what it says. tx is the request in
+// hand, for the reply; nil when there is none.
+func (l *Inbound) step(tx *serverTx, move func(*script)) {
+	c, was := l.core, l.core.leg
+	c.leg = l
+	c.perform(l, tx, c.collect(move))
+	if l.State() != Terminated {
+		c.enlist(l)
+		c.set(&l.alarm, l.wake(), (*inboundTimer)(l))
+	}
+	c.leg = was
 }
 
-// collect runs a move with the core's script, which is free again afterwards:
-// performing a step may start another one.
+func (l *Outbound) step(tx *serverTx, move func(*script)) {
+	c, was := l.core, l.core.leg
+	c.leg = l
+	c.perform(l, tx, c.collect(move))
+	c.leg = was
+}
+
+// collect runs a move. The list that it returns is the core's, and goes back
+// with perform: performing a step may start another one.
 func (c *Core) collect(move func(*script)) []action {
-	out := script{acts: c.script.acts[:0]}
-	c.script.acts = nil
+	out := script{now: c.now, timers: c.stack.base, acts: c.acts[:0]}
+	c.acts = nil
 	move(&out)
 	return out.acts
 }
 
 // perform does the actions of one step, in order.
-func (r *runtime) perform(c *Core, l leg, acts []action) {
+func (c *Core) perform(l leg, tx *serverTx, acts []action) {
 	for i := range acts {
 		a := &acts[i]
 		switch a.kind {
-		case actRespond:
-			c.respond(l.(*Inbound), a.msg)
 		case actReply:
-			if c.hand != nil {
-				c.answer(c.hand, a.msg)
+			if tx != nil {
+				c.answer(tx, a.msg)
 			}
-		case actRequest:
+		case actRequest, actDismiss:
 			c.start(l, *a)
-		case actCancel:
-			c.cancelInvite(l.(*Outbound), a.msg)
 		case actSend:
-			raw, flow := a.raw, r.flow
-			c.toward(l, a.hop, func(c *Core, dest netip.AddrPort, _ error) {
+			raw, flow := a.raw, l.remote().Flow
+			c.toward(l, a.hop, func(dest netip.AddrPort) {
 				flow.Peer = dest
 				c.send(flow, raw)
 			})
-		case actResend:
-			c.stack.metrics.retransmissions.WithLabelValues("sent").Inc()
-			c.send(l.(*Inbound).answerTo, a.raw)
+		case actCancel:
+			c.cancelInvite(l.(*Outbound), *a)
 		case actEvent:
-			a.ev.Leg = l
-			c.events = append(c.events, a.ev)
+			if a.ev.Leg = l; !l.base().mute {
+				c.events = append(c.events, a.ev)
+			}
 		case actEnd:
-			r.forget(c)
+			c.forget(l)
+		default:
+			l.(*Inbound).respond(c, a)
 		}
 	}
 	clear(acts)
-	c.script.acts = acts[:0]
+	c.acts = acts[:0]
 }
 
-// respond sends a response to the leg's INVITE; a 2xx is the leg's to repeat.
-func (c *Core) respond(l *Inbound, m *sipmsg.Message) {
-	if l.tx == nil {
-		return
+// respond does what has to do with the leg's INVITE. Its transaction is there
+// for as long as a response is due.
+func (l *Inbound) respond(c *Core, a *action) {
+	switch {
+	case l.tx == nil:
+	case a.kind == actRespond:
+		c.answer(l.tx, a.msg)
+	case a.kind == actAccept:
+		c.answerRaw(l.tx, 200, a.raw)
+	case a.kind == actResend:
+		c.stack.metrics.retransmissions.WithLabelValues("sent").Inc()
+		c.send(l.tx.flow, a.raw)
+	case a.kind == actRemind && l.tx.Response != nil:
+		c.send(l.tx.flow, l.tx.Response)
 	}
-	raw := c.answer(l.tx, m)
-	if m.Status < 200 {
-		return
-	}
-	if m.Status < 300 && raw != nil {
-		l.answered(raw, c.now, c.stack.timers())
-		l.accepted = l.tx
-	}
-	l.answerTo, l.tx = l.tx.flow, nil
 }
 
 // cancelInvite sends CANCEL to where the INVITE went, with its branch.
-func (c *Core) cancelInvite(l *Outbound, m *sipmsg.Message) {
+func (c *Core) cancelInvite(l *Outbound, a action) {
 	if l.tx == nil {
 		return
 	}
-	raw, err := m.Bytes()
-	if err != nil {
-		return // every value of it has been on the wire in the INVITE
+	raw, err := a.msg.Bytes()
+	if err != nil { // only its Reason has not been on the wire in the INVITE
+		a.msg.Headers = nil
+		if raw, err = a.msg.Bytes(); err != nil {
+			return
+		}
 	}
-	c.open(l, action{msg: m, branch: l.Branch, quiet: true}, raw, l.tx.flow.Peer)
+	c.open(&clientTx{leg: l, quiet: true, flow: l.tx.flow}, a, raw)
 	c.applyClient(l.tx, l.tx.Cancelled(c.now))
 }
 
 // forget makes the leg unreachable: a request for it is answered 481.
-func (r *runtime) forget(c *Core) {
-	for _, tag := range r.tags {
-		delete(c.legs, tag)
+func (c *Core) forget(l leg) {
+	r := l.base()
+	for _, tag := range l.tags() {
+		if c.legs[tag] == l {
+			delete(c.legs, tag)
+		}
 	}
-	r.tags = nil
 	c.set(&r.alarm, time.Time{}, nil)
-	c.stack.metrics.ended.Inc()
+	l.ended()
+	if !r.mute {
+		c.stack.metrics.ended.Inc()
+	}
 }
 
 type inboundTimer Inbound
@@ -219,8 +249,8 @@ type inboundTimer Inbound
 func (t *inboundTimer) enter(c *Core) {
 	l := (*Inbound)(t)
 	l.alarm = alarm{}
-	c.owner = l.owner
-	l.step(c, func(out *script) { l.fire(out, c.now, c.stack.timers()) })
+	c.leg = l
+	l.step(nil, l.fire)
 }
 
 // hop is the URI that the INVITE's next hop is resolved from.

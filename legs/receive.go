@@ -4,7 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"math/rand/v2"
-	"net/netip"
+	"runtime/debug"
+	"strconv"
 
 	"b2bua/legs/shard"
 	"b2bua/legs/sipmsg"
@@ -15,12 +16,23 @@ import (
 // receive is the way of every datagram: parse, identify, find the shard. It
 // runs in the reader's goroutine, and so does the shard unless it is busy.
 func (s *Stack) receive(batch []transport.Packet) {
+	if !s.ready.Load() {
+		return
+	}
 	for i := range batch {
 		s.receiveOne(&batch[i])
 	}
 }
 
+// receiveOne keeps a datagram that makes our code panic from taking the rest of
+// its batch along.
 func (s *Stack) receiveOne(pkt *transport.Packet) {
+	defer func() {
+		if v := recover(); v != nil {
+			s.metrics.panics.Inc()
+			s.log.Error("panic over a datagram", "from", pkt.Flow.Peer, "panic", v, "stack", string(debug.Stack()))
+		}
+	}()
 	if keepAlive(pkt.Data) {
 		return
 	}
@@ -55,56 +67,69 @@ func (s *Stack) malformed(flow transport.Flow, err error) {
 		return // a stranger's rubbish is not worth a datagram
 	}
 	sipmsg.StampReceived(e.Message, flow.Peer)
-	s.stateless(flow, sipmsg.NewResponse(e.Message, e.Status, e.Reason, statelessTag(e.Message)))
+	s.refuse(flow, sipmsg.NewResponse(e.Message, e.Status, e.Reason, statelessTag(e.Message)))
 }
 
 func (s *Stack) receiveResponse(flow transport.Flow, m *sipmsg.Message) {
-	if len(m.Vias) != 1 { // RFC 3261 §8.1.3.3: not ours
-		s.metrics.strays.WithLabelValues("response").Inc()
-		return
+	if len(m.Vias) == 1 { // RFC 3261 §8.1.3.3: else not ours
+		if _, id, ok := shard.Owner(m.Vias[0].Branch()); ok {
+			s.shards.Enqueue(id, shard.InDialog, &packet{flow: flow, msg: m})
+			return
+		}
 	}
-	_, id, ok := shard.Owner(m.Vias[0].Branch())
-	if !ok {
-		s.metrics.strays.WithLabelValues("response").Inc()
-		return
-	}
-	s.shards.Enqueue(id, shard.InDialog, &packet{flow: flow, msg: m})
+	s.metrics.strays.WithLabelValues("response").Inc()
 }
 
+// receiveRequest sends a request to the shard of the dialog that its To tag
+// names. Without a tag of ours, who is calling comes first.
 func (s *Stack) receiveRequest(flow transport.Flow, m *sipmsg.Message) {
-	if tag := m.To.Tag(); tag != "" {
-		_, id, ok := shard.Owner(tag)
-		switch {
-		case ok:
-			s.shards.Enqueue(id, shard.InDialog, &packet{flow: flow, msg: m})
-		case m.Method == "ACK":
-			s.metrics.strays.WithLabelValues("ack").Inc()
-		default:
-			s.metrics.strays.WithLabelValues("dialog").Inc()
-			s.stateless(flow, sipmsg.NewResponse(m, 481, "", ""))
-		}
+	tag := m.To.Tag()
+	if _, id, ours := shard.Owner(tag); ours {
+		s.shards.Enqueue(id, shard.InDialog, &packet{flow: flow, msg: m})
 		return
 	}
-	if m.Method == "ACK" {
+	if m.Method == "ACK" { // of a refusal that nobody remembers
 		s.metrics.strays.WithLabelValues("ack").Inc()
 		return
 	}
 	trunk, ok := s.identify(flow)
-	if !ok {
+	switch {
+	case !ok:
 		s.metrics.refused.WithLabelValues("unknown_source").Inc()
 		if s.cfg.RejectUnknown[s.listeners[flow.Listener].Network] {
-			s.stateless(flow, sipmsg.NewResponse(m, 403, "", statelessTag(m)))
+			s.refuse(flow, sipmsg.NewResponse(m, 403, "", statelessTag(m)))
 		}
+	case tag != "":
+		s.metrics.strays.WithLabelValues("dialog").Inc()
+		s.refuse(flow, sipmsg.NewResponse(m, 481, "", ""))
+	default:
+		s.admit(&packet{flow: flow, msg: m, trunk: trunk})
+	}
+}
+
+// admit lets a request outside any dialog in, unless its shard has more than it
+// can do: then an INVITE hears 503, and others nothing, for they will be sent
+// again. An INVITE that has been let in before hears nothing either: the 503
+// would end a call that is being served.
+func (s *Stack) admit(p *packet) {
+	m := p.msg
+	mark := s.recent.mark(m)
+	known := s.recent.has(mark)
+	if !known {
+		s.recent.add(mark) // before it is served, which may take the reader a while
+	}
+	if s.shards.Enqueue(home(m), shard.New, p) {
 		return
 	}
-	if s.shards.Enqueue(home(m), shard.New, &packet{flow: flow, msg: m, trunk: trunk}) {
+	if known {
+		s.metrics.retransmissions.WithLabelValues("received").Inc()
 		return
 	}
+	s.recent.remove(mark)
 	s.metrics.refused.WithLabelValues("overload").Inc()
-	if m.Method == "INVITE" { // others are dropped: they will be sent again
+	if m.Method == "INVITE" {
 		r := sipmsg.NewResponse(m, 503, "", statelessTag(m))
-		r.Headers = append(r.Headers, retryAfter(2+rand.IntN(9))) //nolint:gosec // only spreads the peers
-		s.stateless(flow, r)
+		s.refuse(p.flow, with(r, "Retry-After", strconv.Itoa(2+rand.IntN(9)))) //nolint:gosec // only spreads the peers
 	}
 }
 
@@ -123,34 +148,22 @@ func (s *Stack) identify(flow transport.Flow) (*policy.Trunk, bool) {
 	return s.cfg.Identify(policy.Source{Addr: flow.Peer, Listener: l.URL, Network: l.Network, Transport: l.Transport})
 }
 
-// stateless sends a response without remembering anything (RFC 3261 §8.2.7).
-func (s *Stack) stateless(flow transport.Flow, m *sipmsg.Message) {
+// refuse sends a response without remembering anything.
+func (s *Stack) refuse(flow transport.Flow, m *sipmsg.Message) {
+	if out, ok := s.stateless(flow, m); ok {
+		s.wire.Write([]transport.Outgoing{out})
+	}
+}
+
+// stateless writes a response that no transaction knows of (RFC 3261 §8.2.7).
+func (s *Stack) stateless(flow transport.Flow, m *sipmsg.Message) (transport.Outgoing, bool) {
 	raw, err := m.Bytes()
 	if err != nil {
-		return
+		return transport.Outgoing{}, false
 	}
 	s.metrics.responses.WithLabelValues("sent", methodLabel(m.Method), class(m.Status)).Inc()
 	flow.Peer = sipmsg.ResponseDestination(m.Vias[0], flow.Peer)
-	s.transport.Write([]transport.Outgoing{{Flow: flow, Data: raw}})
-}
-
-// statelessTag is the same for every copy of a request, and no id of ours: the
-// ACK that carries it back belongs to nobody.
-func statelessTag(m *sipmsg.Message) string {
-	const digits = "0123456789abcdef"
-	h := uint64(14695981039346656037)
-	for _, s := range [...]string{m.CallID, m.From.Tag(), m.Vias[0].Branch()} {
-		for i := range len(s) {
-			h = (h ^ uint64(s[i])) * 1099511628211
-		}
-	}
-	var b [17]byte
-	b[0] = 'x'
-	for i := 1; i < len(b); i++ {
-		b[i] = digits[h&15]
-		h >>= 4
-	}
-	return string(b[:])
+	return transport.Outgoing{Flow: flow, Data: raw}, true
 }
 
 // sendError tells the transaction of a datagram that the kernel refused it.
@@ -161,7 +174,7 @@ func (s *Stack) sendError(o transport.Outgoing, err error) {
 		return
 	}
 	if _, id, ok := shard.Owner(branch); ok {
-		s.Post(id, func(c *Core) { unsent{branch, method}.enter(c) })
+		s.shards.Admit(id, unsent{branch, method})
 	}
 }
 
@@ -190,10 +203,4 @@ func methodLabel(method string) string {
 		return method
 	}
 	return "other"
-}
-
-// SelectListener picks the listener of a network that reaches dest, for those
-// who are not on a shard.
-func (s *Stack) SelectListener(network string, dest netip.AddrPort) (listener int, ok bool) {
-	return s.transport.Select(network, "udp", dest)
 }

@@ -1,6 +1,7 @@
 package legs
 
 import (
+	"strconv"
 	"strings"
 
 	"b2bua/legs/sipmsg"
@@ -9,29 +10,27 @@ import (
 // refuseInitial names the response that a request outside a dialog gets
 // without anybody being asked, or nil. It follows RFC 3261 §8.2.
 func refuseInitial(m *sipmsg.Message, draining bool) *sipmsg.Message {
+	refuse := func(status int) *sipmsg.Message { return sipmsg.NewResponse(m, status, "", statelessTag(m)) }
 	switch m.Method {
 	case "INVITE", "OPTIONS":
 	case "BYE": // needs a dialog
-		return sipmsg.NewResponse(m, 481, "", "")
+		return refuse(481)
 	default:
-		return with(sipmsg.NewResponse(m, 405, "", ""), "Allow", allow)
+		return with(refuse(405), "Allow", allow)
 	}
-	if s := strings.ToLower(m.URI.Scheme); s != "sip" && s != "sips" && s != "tel" {
-		return sipmsg.NewResponse(m, 416, "", "")
+	if s := m.URI.Scheme; s != "sip" && s != "sips" && s != "tel" {
+		return refuse(416)
 	}
 	if m.MaxForwards == 0 && m.Method == "INVITE" {
-		return sipmsg.NewResponse(m, 483, "", "")
+		return refuse(483)
 	}
-	if bad := m.HeaderValues("Require"); len(bad) > 0 {
-		return with(sipmsg.NewResponse(m, 420, "", ""), "Unsupported", strings.Join(bad, ", "))
-	}
-	if bad := m.HeaderValues("Proxy-Require"); len(bad) > 0 {
-		return with(sipmsg.NewResponse(m, 420, "", ""), "Unsupported", strings.Join(bad, ", "))
+	for _, name := range [...]string{"Require", "Proxy-Require"} {
+		if bad := m.HeaderValues(name); len(bad) > 0 {
+			return with(refuse(420), "Unsupported", strings.Join(bad, ", "))
+		}
 	}
 	if draining {
-		r := sipmsg.NewResponse(m, 503, "", "")
-		r.Headers = append(r.Headers, retryAfter(drainRetry))
-		return r
+		return with(refuse(503), "Retry-After", strconv.Itoa(drainRetry))
 	}
 	return nil
 }
@@ -40,16 +39,19 @@ func refuseInitial(m *sipmsg.Message, draining bool) *sipmsg.Message {
 // going to stop.
 const drainRetry = 30
 
-// answerInDialog is the response to a request inside a dialog that no bridge
-// needs to hear of.
-func answerInDialog(m *sipmsg.Message, s State, product string) *sipmsg.Message {
-	switch m.Method {
-	case "OPTIONS":
-		return options(m, product)
-	case "INVITE": // RFC 3261 §14.2: the session stays as it was
-		if s == Confirmed {
-			return sipmsg.NewResponse(m, 488, "", "")
-		}
+// insideDialog is the response to a request inside a dialog that no bridge needs
+// to hear of.
+func insideDialog(m *sipmsg.Message, d *Dialog, s State, l *Local) *sipmsg.Message {
+	switch {
+	case s == Terminating || s == Terminated: // our BYE is on its way
+		return sipmsg.NewResponse(m, 481, "", "")
+	case m.Method == "OPTIONS": // in any order: some peers keep a dialog alive with a number of their own
+		return options(m, l.Product, "")
+	case d.RemoteTag != "" && !d.orders(m.CSeq): // RFC 3261 §12.2.2
+		return sipmsg.NewResponse(m, 500, "", "")
+	case m.Method == "INVITE" && s == Confirmed: // RFC 3261 §14.2: the session stays as it was
+		return sipmsg.NewResponse(m, 488, "", "")
+	case m.Method == "INVITE":
 		return sipmsg.NewResponse(m, 491, "", "")
 	default:
 		return with(sipmsg.NewResponse(m, 405, "", ""), "Allow", allow)
@@ -57,8 +59,8 @@ func answerInDialog(m *sipmsg.Message, s State, product string) *sipmsg.Message 
 }
 
 // options answers OPTIONS (RFC 3261 §11.2).
-func options(m *sipmsg.Message, product string) *sipmsg.Message {
-	r := with(sipmsg.NewResponse(m, 200, "", ""), "Allow", allow)
+func options(m *sipmsg.Message, product, tag string) *sipmsg.Message {
+	r := with(sipmsg.NewResponse(m, 200, "", tag), "Allow", allow)
 	with(r, "Accept", "application/sdp")
 	if product != "" {
 		with(r, "Server", product)
@@ -71,15 +73,26 @@ func with(m *sipmsg.Message, name, value string) *sipmsg.Message {
 	return m
 }
 
-// retag gives a response without a To tag one of ours.
-func retag(m *sipmsg.Message, tag string) *sipmsg.Message {
-	if m.To.Tag() == "" {
-		m.To = m.To.WithTag(tag)
-	}
-	return m
-}
-
 func class(status int) string {
 	const classes = "0xx1xx2xx3xx4xx5xx6xx"
 	return classes[status/100*3 : status/100*3+3]
+}
+
+// statelessTag is the same for every copy of a request, and no id of ours: the
+// ACK that carries it back belongs to nobody.
+func statelessTag(m *sipmsg.Message) string {
+	const digits = "0123456789abcdef"
+	h := uint64(14695981039346656037)
+	for _, s := range [...]string{m.CallID, m.From.Tag(), m.Vias[0].Branch()} {
+		for i := range len(s) {
+			h = (h ^ uint64(s[i])) * 1099511628211
+		}
+	}
+	var b [17]byte
+	b[0] = 'x'
+	for i := 1; i < len(b); i++ {
+		b[i] = digits[h&15]
+		h >>= 4
+	}
+	return string(b[:])
 }

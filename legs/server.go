@@ -1,8 +1,6 @@
 package legs
 
 import (
-	"time"
-
 	"b2bua/legs/sipmsg"
 	"b2bua/legs/transport"
 	"b2bua/legs/txn"
@@ -12,14 +10,24 @@ import (
 // allow lists what this user agent understands (RFC 3261 §20.5).
 const allow = "INVITE, ACK, CANCEL, BYE, OPTIONS"
 
-// A serverTx is a server transaction and what the core needs around it.
+// A serverTx is a server transaction and what the core needs around it. Only a
+// request of a leg has one: what is refused without a leg is refused statelessly
+// (RFC 3261 §8.2.7), so that strangers and scanners cost no memory.
 type serverTx struct {
 	txn.Server
 	key   txn.ServerKey
 	req   *sipmsg.Message // until the final response
 	flow  transport.Flow  // with the peer that responses go to (RFC 3261 §18.2.2)
-	leg   *Inbound        // of an INVITE
+	leg   *Inbound        // of an INVITE, until it is over
+	past  *past           // of an INVITE whose leg is over
 	alarm alarm
+}
+
+// A past is what the transaction of an INVITE still has to know of its leg:
+// whose CANCEL and ACK to believe, and the tag to answer with.
+type past struct {
+	remote Remote
+	tag    string
 }
 
 // A packet is a request or response on its way to its shard.
@@ -33,7 +41,7 @@ func (p *packet) enter(c *Core) {
 	if p.msg.IsRequest() {
 		c.request(p)
 	} else {
-		c.response(p.msg)
+		c.response(p)
 	}
 }
 
@@ -45,8 +53,7 @@ func (c *Core) request(p *packet) {
 		c.ack(p)
 		return
 	}
-	key := txn.RequestKey(m)
-	if tx, ok := c.servers.Server(key); ok {
+	if tx, ok := c.servers.Server(txn.RequestKey(m)); ok {
 		c.stack.metrics.retransmissions.WithLabelValues("received").Inc()
 		c.applyServer(tx, tx.Receive(m.Method, c.now))
 		return
@@ -65,68 +72,92 @@ func (c *Core) request(p *packet) {
 // whose 2xx it acknowledges; it is never answered.
 func (c *Core) ack(p *packet) {
 	m := p.msg
-	if tx, ok := c.servers.Server(txn.RequestKey(m)); ok {
-		res := tx.Receive("ACK", c.now)
-		c.applyServer(tx, res)
-		if !res.Do.Has(txn.Deliver) {
-			return
+	if tx, ok := c.servers.Server(txn.RequestKey(m)); ok && tx.State != txn.Accepted {
+		if r, _ := tx.peer(); r == nil || c.plausible(r, p.flow) {
+			c.applyServer(tx, tx.Receive("ACK", c.now))
+		} else {
+			c.stray("source")
 		}
-	}
-	leg := c.legs[m.To.Tag()]
-	if leg == nil || !leg.owns(m) || !c.plausible(leg.base(), p.flow) {
-		c.stack.metrics.strays.WithLabelValues("ack").Inc()
 		return
 	}
-	c.owner = leg.Owner()
-	leg.request(c, m)
-	if in, ok := leg.(*Inbound); ok && in.accepted != nil && in.Request == nil {
-		c.applyServer(in.accepted, in.accepted.Receive("ACK", c.now)) // lets go of the 2xx
-		in.accepted = nil
+	l := c.legs[m.To.Tag()]
+	switch {
+	case l == nil || !l.owns(m):
+		c.stray("ack")
+	case !c.mayspeak(l, p.flow):
+		c.stray("source")
+	default:
+		c.leg = l
+		l.request(m, nil)
 	}
 }
 
 // cancel ends the INVITE it names, if that is still pending (RFC 3261 §9.2).
 func (c *Core) cancel(p *packet) {
 	invite, ok := c.servers.Server(txn.CancelKey(p.msg))
-	if ok && invite.leg != nil && !c.plausible(&invite.leg.runtime, p.flow) {
-		c.stack.metrics.strays.WithLabelValues("source").Inc()
+	if !ok {
+		c.refuse(p, sipmsg.NewResponse(p.msg, 481, "", statelessTag(p.msg)))
+		return
+	}
+	r, tag := invite.peer()
+	if r == nil || !c.plausible(r, p.flow) {
+		c.stray("source")
 		return
 	}
 	tx := c.newServer(p)
-	if !ok || invite.leg == nil {
-		c.answer(tx, sipmsg.NewResponse(p.msg, 481, "", c.ownTag()))
+	if invite.leg == nil { // it is over: no effect
+		c.answer(tx, sipmsg.NewResponse(p.msg, 200, "", tag))
 		return
 	}
-	c.owner = invite.leg.Owner()
-	invite.leg.request(c, p.msg)
+	c.leg = invite.leg
+	invite.leg.request(p.msg, tx)
+}
+
+// peer is who sent the INVITE of a transaction, and the tag it was answered
+// with; nil for any other transaction.
+func (tx *serverTx) peer() (*Remote, string) {
+	switch {
+	case tx.leg != nil:
+		return &tx.leg.Remote, tx.leg.tag()
+	case tx.past != nil:
+		return &tx.past.remote, tx.past.tag
+	}
+	return nil, ""
 }
 
 func (c *Core) inDialog(p *packet) {
-	leg := c.legs[p.msg.To.Tag()]
-	if leg == nil || !leg.owns(p.msg) {
-		c.stack.metrics.strays.WithLabelValues("dialog").Inc()
-		c.answer(c.newServer(p), sipmsg.NewResponse(p.msg, 481, "", ""))
-		return
+	l := c.legs[p.msg.To.Tag()]
+	switch {
+	case l == nil || !l.owns(p.msg):
+		c.stray("dialog")
+		c.refuse(p, sipmsg.NewResponse(p.msg, 481, "", ""))
+	case !c.mayspeak(l, p.flow):
+		c.stray("source")
+	default:
+		c.leg = l
+		l.request(p.msg, c.newServer(p))
 	}
-	if !c.plausible(leg.base(), p.flow) {
-		c.stack.metrics.strays.WithLabelValues("source").Inc()
-		return
-	}
-	c.owner = leg.Owner()
-	c.newServer(p)
-	leg.request(c, p.msg)
 }
 
-// plausible is the design's in_dialog_source rule.
-func (c *Core) plausible(r *runtime, from transport.Flow) bool {
-	if r.accept == "any" || from == r.flow {
+func (c *Core) stray(kind string) { c.stack.metrics.strays.WithLabelValues(kind).Inc() }
+
+// mayspeak is the design's in_dialog_source rule for a leg: besides those that
+// plausible knows, the peer may speak from where we send to it.
+func (c *Core) mayspeak(l leg, from transport.Flow) bool {
+	r := l.remote()
+	hop := l.base().hopAddr
+	return c.plausible(r, from) || (r.Accept != policy.SourceFlow && hop.IsValid() && hop.Addr() == from.Peer.Addr())
+}
+
+func (c *Core) plausible(r *Remote, from transport.Flow) bool {
+	switch {
+	case r.Accept == policy.SourceAny, from == r.Flow:
 		return true
-	}
-	if r.accept == "flow" {
+	case r.Accept == policy.SourceFlow:
 		return false
 	}
 	ip := from.Peer.Addr()
-	return ip == r.flow.Peer.Addr() || (r.hopAddr.IsValid() && ip == r.hopAddr.Addr()) || c.stack.cfg.Allowed(r.trunk, ip)
+	return ip == r.Flow.Peer.Addr() || c.stack.cfg.Allowed(r.Trunk, ip)
 }
 
 // initial takes a request outside any dialog.
@@ -134,18 +165,25 @@ func (c *Core) initial(p *packet) {
 	m := p.msg
 	if c.merged(m) || c.loops(m) {
 		c.stack.metrics.refused.WithLabelValues("loop").Inc()
-		c.answer(c.newServer(p), sipmsg.NewResponse(m, 482, "", c.ownTag())) // RFC 3261 §8.2.2.2
+		c.refuse(p, sipmsg.NewResponse(m, 482, "", statelessTag(m))) // RFC 3261 §8.2.2.2
 		return
 	}
 	if r := refuseInitial(m, c.stack.draining.Load()); r != nil {
-		c.answer(c.newServer(p), retag(r, c.ownTag()))
+		c.refuse(p, r)
 		return
 	}
-	if m.Method != "INVITE" {
-		c.answer(c.newServer(p), retag(options(m, c.stack.cfg.Product), c.ownTag()))
+	if m.Method == "OPTIONS" {
+		c.refuse(p, options(m, c.stack.cfg.Product, statelessTag(m)))
 		return
 	}
 	c.invite(p)
+}
+
+// refuse answers a request without remembering it.
+func (c *Core) refuse(p *packet, r *sipmsg.Message) {
+	if out, ok := c.stack.stateless(p.flow, r); ok {
+		c.send(out.Flow, out.Data)
+	}
 }
 
 // merged reports whether a request is a copy, by another way, of one that is
@@ -159,8 +197,8 @@ func (c *Core) merged(m *sipmsg.Message) bool {
 // loops reports whether an INVITE is our own, back unchanged (RFC 3261
 // §16.3 item 4, for a UA: same From tag, Call-ID and Request-URI).
 func (c *Core) loops(m *sipmsg.Message) bool {
-	out, ok := c.legs[m.From.Tag()].(*Outbound)
-	return ok && out.Dialog.CallID == m.CallID && out.Dialog.RemoteTarget == m.RequestURI
+	l, ok := c.legs[m.From.Tag()].(*Outbound)
+	return ok && l.Dialog.CallID == m.CallID && l.Dialog.RemoteTarget == m.RequestURI
 }
 
 func (c *Core) invite(p *packet) {
@@ -168,10 +206,11 @@ func (c *Core) invite(p *packet) {
 	tx := c.newServer(p)
 	listener := c.stack.listeners[p.flow.Listener]
 	local := Local{Transport: listener.Transport, Host: listener.Advertise, Product: c.stack.cfg.Product}
-	leg := &Inbound{InboundState: newInbound(m, c.NewSeed(), local), tx: tx}
-	leg.runtime = runtime{core: c, flow: p.flow, trunk: p.trunk.Name, accept: p.trunk.InDialogSource}
-	tx.leg = leg
-	c.register(leg, leg.tag())
+	remote := Remote{Flow: p.flow, Trunk: p.trunk.Name, Accept: p.trunk.InDialogSource}
+	l := &Inbound{InboundState: newInbound(m, c.NewSeed(), local, remote), tx: tx}
+	l.core = c
+	tx.leg, c.leg = l, l
+	c.enlist(l)
 	c.stack.metrics.legs.WithLabelValues("inbound").Inc()
 	c.answer(tx, sipmsg.NewResponse(m, 100, "", ""))
 	inv := &Invite{
@@ -179,20 +218,16 @@ func (c *Core) invite(p *packet) {
 		RequestURI: m.RequestURI, URI: m.URI, From: m.From, To: m.To, CallID: m.CallID,
 		MaxForwards: m.MaxForwards, Headers: m.Headers, ContentType: m.ContentType, Body: m.Body,
 	}
-	c.stack.cfg.Handler.Invite(c, leg, inv)
+	c.stack.cfg.Handler.Invite(c, l, inv)
 }
 
-// register makes a leg reachable by one more of its tags.
-func (c *Core) register(l leg, tag string) {
-	c.legs[tag] = l
-	r := l.base()
-	r.tags = append(r.tags, tag)
-}
-
-// ownTag returns a To tag for a response that opens no dialog.
-func (c *Core) ownTag() string {
-	seed := c.NewSeed()
-	return seed.Next()
+// enlist makes a leg reachable by those of its tags that are new.
+func (c *Core) enlist(l leg) {
+	tags, r := l.tags(), l.base()
+	for _, tag := range tags[r.known:] {
+		c.legs[tag] = l
+	}
+	r.known = len(tags)
 }
 
 // newServer opens the transaction of a new request; it becomes the request in
@@ -209,25 +244,28 @@ func (c *Core) newServer(p *packet) *serverTx {
 	return tx
 }
 
-// answer sends a response on a server transaction and returns its bytes.
-func (c *Core) answer(tx *serverTx, m *sipmsg.Message) []byte {
+// answer sends a response on a server transaction. What cannot be written of a
+// final one is left out; a provisional one can be done without.
+func (c *Core) answer(tx *serverTx, m *sipmsg.Message) {
 	raw, err := m.Bytes()
 	if err != nil {
 		c.stack.log.Error("a response cannot be written", "status", m.Status, "err", err)
 		if m.Status < 200 {
-			return nil
+			return
 		}
-		m = sipmsg.NewResponse(tx.req, 500, "", m.To.Tag())
-		if raw, err = m.Bytes(); err != nil {
-			return nil
+		if raw, err = sipmsg.NewResponse(tx.req, m.Status, "", m.To.Tag()).Bytes(); err != nil {
+			return
 		}
 	}
-	c.stack.metrics.responses.WithLabelValues("sent", m.Method, class(m.Status)).Inc()
-	c.applyServer(tx, tx.Respond(m.Status, raw, c.now))
-	if m.Status >= 200 {
+	c.answerRaw(tx, m.Status, raw)
+}
+
+func (c *Core) answerRaw(tx *serverTx, status int, raw []byte) {
+	c.stack.metrics.responses.WithLabelValues("sent", methodLabel(tx.Method), class(status)).Inc()
+	c.applyServer(tx, tx.Respond(status, raw, c.now))
+	if status >= 200 {
 		tx.req = nil
 	}
-	return raw
 }
 
 func (c *Core) applyServer(tx *serverTx, res txn.Result) {
@@ -236,28 +274,11 @@ func (c *Core) applyServer(tx *serverTx, res txn.Result) {
 	}
 	if res.Do.Has(txn.Done) {
 		c.servers.RemoveServer(tx.key)
+		if tx.leg != nil {
+			tx.leg.tx = nil
+		}
 	}
 	c.set(&tx.alarm, res.Wake, (*serverTimer)(tx))
-}
-
-// An alarm is the one timer of a transaction or leg.
-type alarm struct {
-	timer *Timer
-	at    time.Time
-}
-
-// set moves an alarm to at; zero stops it.
-func (c *Core) set(a *alarm, at time.Time, in input) {
-	if at.Equal(a.at) {
-		return
-	}
-	if a.timer != nil {
-		a.timer.Stop()
-	}
-	*a = alarm{at: at}
-	if !at.IsZero() {
-		a.timer = c.shard.Wheel.Schedule(at, in)
-	}
 }
 
 type serverTimer serverTx
@@ -266,7 +287,7 @@ func (t *serverTimer) enter(c *Core) {
 	tx := (*serverTx)(t)
 	tx.alarm = alarm{}
 	if tx.leg != nil {
-		c.owner = tx.leg.owner
+		c.leg = tx.leg
 	}
 	c.applyServer(tx, tx.Fire(c.now))
 }

@@ -36,7 +36,7 @@ type Config struct {
 	// nothing.
 	RejectUnknown map[string]bool
 
-	Resolver *resolve.Resolver
+	Resolver *resolve.Resolver // nil: a Contact with a host name is reached where its INVITE came from or went to
 	Handler  Handler
 	Logger   *slog.Logger // nil discards
 	Metrics  *Metrics     // nil counts where nobody looks
@@ -52,20 +52,52 @@ type Stack struct {
 	cfg       Config
 	log       *slog.Logger
 	metrics   *Metrics
-	transport *transport.Set
+	base      Timers
+	newSeed   func(shard.ID) shard.Seed
+	wire      wire
 	listeners []transport.Listener
 	shards    *shard.Set[input]
 	cores     [shard.Count]*Core
-	draining  atomic.Bool
-	closed    atomic.Bool
-	base      Timers
+	recent    recent
+
+	ready    atomic.Bool // wire and listeners are set
+	draining atomic.Bool
+}
+
+// wire is what the stack needs of a [transport.Set].
+type wire interface {
+	Write(batch []transport.Outgoing)
+	Select(network, transport string, dst netip.AddrPort) (listener int, ok bool)
+	Close() error
 }
 
 // Start opens the listeners and serves them. It returns when every socket is
 // bound; a request may reach the Handler before that.
 func Start(cfg Config) (*Stack, error) {
-	if cfg.Identify == nil || cfg.Allowed == nil || cfg.Handler == nil || len(cfg.Listeners) == 0 {
-		return nil, errors.New("legs: Config lacks Listeners, Identify, Allowed or Handler")
+	if len(cfg.Listeners) == 0 {
+		return nil, errors.New("legs: Config lacks Listeners")
+	}
+	s, err := newStack(cfg)
+	if err != nil {
+		return nil, err
+	}
+	set, err := transport.Listen(transport.Config{
+		Listeners: cfg.Listeners, Sockets: cfg.Sockets,
+		Receive: s.receive, SendError: s.sendError,
+		Logger: s.log, Metrics: cfg.TransportMetrics,
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.serve(set, set.Listeners())
+	s.shards.Start()
+	return s, nil
+}
+
+// newStack makes a stack that hears and says nothing yet.
+func newStack(cfg Config) (*Stack, error) {
+	if cfg.Identify == nil || cfg.Allowed == nil || cfg.Handler == nil {
+		return nil, errors.New("legs: Config lacks Identify, Allowed or Handler")
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
@@ -83,8 +115,9 @@ func Start(cfg Config) (*Stack, error) {
 	if cfg.Timers.T2 <= 0 {
 		cfg.Timers.T2 = d.T2
 	}
-	s := &Stack{cfg: cfg, log: cfg.Logger, metrics: cfg.Metrics}
+	s := &Stack{cfg: cfg, log: cfg.Logger, metrics: cfg.Metrics, recent: newRecent()}
 	s.base = Timers{T1: cfg.Timers.T1, T2: cfg.Timers.T2}
+	s.newSeed = func(id shard.ID) shard.Seed { return shard.NewSeed(cfg.Node, id) }
 	s.shards = shard.NewSet(shard.Config[input]{
 		InDialogLimit: cfg.InDialogLimit, NewLimit: cfg.NewLimit,
 		Handle: func(sh *shard.Shard[input], in input, now time.Time) {
@@ -101,24 +134,14 @@ func Start(cfg Config) (*Stack, error) {
 		c := &Core{stack: s, shard: sh, legs: make(map[string]leg)}
 		sh.State, s.cores[i] = c, c
 	}
-	ready := make(chan struct{}) // readers run before Listen returns
-	set, err := transport.Listen(transport.Config{
-		Listeners: cfg.Listeners, Sockets: cfg.Sockets,
-		Receive: func(batch []transport.Packet) {
-			<-ready
-			s.receive(batch)
-		},
-		SendError: s.sendError,
-		Logger:    cfg.Logger, Metrics: cfg.TransportMetrics,
-	})
-	if err != nil {
-		return nil, err
-	}
-	s.transport = set
-	s.listeners = set.Listeners()
-	s.shards.Start()
-	close(ready)
 	return s, nil
+}
+
+// serve connects the stack with its wire. What has been heard before is lost:
+// its sender will say it again.
+func (s *Stack) serve(w wire, listeners []transport.Listener) {
+	s.wire, s.listeners = w, listeners
+	s.ready.Store(true)
 }
 
 // Listeners returns what is served, with the ports that port 0 became.
@@ -128,7 +151,8 @@ func (s *Stack) Listeners() []transport.Listener { return s.listeners }
 func (s *Stack) Drain() { s.draining.Store(true) }
 
 // Post runs fn on a shard, later. It may be called from any goroutine. What is
-// posted belongs to a call that was admitted, so it is never refused.
+// posted belongs to a call that was admitted, so it is never refused. After Stop
+// it still runs, on the caller's goroutine, and what it sends goes nowhere.
 func (s *Stack) Post(id shard.ID, fn func(*Core)) { s.shards.Admit(id, posted(fn)) }
 
 // Each runs fn on every shard, one after the other, and returns when the last
@@ -152,8 +176,7 @@ func (s *Stack) Each(ctx context.Context, fn func(*Core)) error {
 // Stop closes the listeners and returns when the last goroutine is gone. Calls
 // that are up are not hung up: end them first.
 func (s *Stack) Stop() error {
-	s.closed.Store(true)
-	err := s.transport.Close()
+	err := s.wire.Close()
 	s.shards.Stop()
 	return err
 }
@@ -176,4 +199,8 @@ func (s *Stack) Figures(ctx context.Context) (Figures, error) {
 	return f, err
 }
 
-func (s *Stack) timers() Timers { return s.base }
+// SelectListener picks the listener of a network that reaches dest, for those
+// who are not on a shard.
+func (s *Stack) SelectListener(network string, dest netip.AddrPort) (listener int, ok bool) {
+	return s.wire.Select(network, "udp", dest)
+}

@@ -12,7 +12,7 @@ type State uint8
 
 // The states of a leg.
 const (
-	Trying        State = iota // INVITE received or sent, no provisional response with a tag
+	Trying        State = iota // INVITE received or sent, no provisional response yet
 	Early                      // a provisional response has gone by
 	CancelPending              // outbound: hung up before any 1xx; CANCEL must wait (RFC 3261 §9.1)
 	Cancelling                 // outbound: CANCEL sent, its INVITE has no final response yet
@@ -41,16 +41,17 @@ const (
 	InProgress Input = iota // 1xx to the INVITE, sent or received
 	InAnswer                // 2xx to the INVITE
 	InRefuse                // 300-699 to the INVITE, or no response at all
-	InAck                   // ACK to the 2xx
+	InAck                   // ACK to the 2xx, received or sent
 	InCancel                // inbound: the peer's CANCEL
 	InHangup                // we want the leg to end
 	InBye                   // the peer's BYE
 	InAckLost               // inbound: no ACK in 64*T1
-	InGone                  // the last thing we waited for came, or never will
+	InRangOut               // outbound: timer C (RFC 3261 §16.8)
+	InGone                  // our BYE has a final response, or never will
 	numInputs
 )
 
-var inputNames = [numInputs]string{"progress", "answer", "refuse", "ack", "cancel", "hangup", "bye", "ack_lost", "gone"}
+var inputNames = [numInputs]string{"progress", "answer", "refuse", "ack", "cancel", "hangup", "bye", "ack_lost", "rang_out", "gone"}
 
 func (i Input) String() string {
 	if i < numInputs {
@@ -64,74 +65,84 @@ type edge struct {
 	on   Input
 }
 
-// A table is one machine: an absent edge is refused and changes nothing.
-type table map[edge]State
-
-// inboundEdges is the UAS side.
-var inboundEdges = table{
-	{Trying, InProgress}: Early,
-	{Trying, InAnswer}:   Answered,
-	{Trying, InRefuse}:   Terminated,
-	{Trying, InCancel}:   Terminated, // 487, RFC 3261 §9.2
-
-	{Early, InProgress}: Early,
-	{Early, InAnswer}:   Answered,
-	{Early, InRefuse}:   Terminated,
-	{Early, InCancel}:   Terminated,
-	{Early, InBye}:      Terminated, // a caller may end an early dialog with BYE, RFC 3261 §15
-
-	{Answered, InAck}:     Confirmed,
-	{Answered, InBye}:     Terminated, // BYE overtook the ACK
-	{Answered, InHangup}:  Closing,
-	{Answered, InAckLost}: Terminating, // RFC 3261 §13.3.1.4: BYE
-
-	{Closing, InAck}:     Terminating,
-	{Closing, InAckLost}: Terminating,
-	{Closing, InBye}:     Terminated,
-
-	{Confirmed, InAck}:    Confirmed, // retransmission
-	{Confirmed, InBye}:    Terminated,
-	{Confirmed, InHangup}: Terminating,
-
-	{Terminating, InAck}:  Terminating,
-	{Terminating, InBye}:  Terminating, // BYE crossed BYE
-	{Terminating, InGone}: Terminated,
+// A move is where an edge leads, and what is done on the way: requests and
+// statuses on the wire, events to the bridge. The machines' code does it; their
+// tests compare.
+type move struct {
+	to   State
+	does string
 }
 
-// outboundEdges is the UAC side.
+// A table is one machine: an absent edge is refused and changes nothing.
+type table map[edge]move
+
+// inboundEdges is the UAS side. While ringing, hanging up is refusing.
+var inboundEdges = table{
+	{Trying, InProgress}: {Early, "180"},
+	{Trying, InAnswer}:   {Answered, "200"},
+	{Trying, InRefuse}:   {Terminated, "480, ended"},
+	{Trying, InCancel}:   {Terminated, "200 to CANCEL, 487, cancelled, ended"}, // RFC 3261 §9.2
+
+	{Early, InProgress}: {Early, "180"},
+	{Early, InAnswer}:   {Answered, "200"},
+	{Early, InRefuse}:   {Terminated, "480, ended"},
+	{Early, InCancel}:   {Terminated, "200 to CANCEL, 487, cancelled, ended"},
+	{Early, InBye}:      {Terminated, "200 to BYE, 487, cancelled, ended"}, // a caller may end an early dialog with BYE, RFC 3261 §15
+
+	{Answered, InAck}:     {Confirmed, "acked"},
+	{Answered, InBye}:     {Terminated, "200 to BYE, bye, ended"}, // it overtook the ACK
+	{Answered, InHangup}:  {Closing, ""},
+	{Answered, InAckLost}: {Terminating, "ack_lost, BYE"}, // RFC 3261 §13.3.1.4
+
+	{Closing, InAck}:     {Terminating, "BYE"},
+	{Closing, InAckLost}: {Terminating, "BYE"},
+	{Closing, InBye}:     {Terminated, "200 to BYE, ended"},
+
+	{Confirmed, InAck}:    {Confirmed, ""}, // again
+	{Confirmed, InBye}:    {Terminated, "200 to BYE, bye, ended"},
+	{Confirmed, InHangup}: {Terminating, "BYE"},
+
+	{Terminating, InAck}:  {Terminating, ""},
+	{Terminating, InBye}:  {Terminating, "200 to BYE"}, // BYE crossed BYE
+	{Terminating, InGone}: {Terminated, "ended"},
+}
+
+// outboundEdges is the UAC side. Further 2xx of the INVITE move nothing: the
+// same tag is acknowledged again, another one acknowledged and ended.
 var outboundEdges = table{
-	{Trying, InProgress}: Early,
-	{Trying, InAnswer}:   Answered,
-	{Trying, InRefuse}:   Terminated,
-	{Trying, InHangup}:   CancelPending,
+	{Trying, InProgress}: {Early, "progress"},
+	{Trying, InAnswer}:   {Answered, "accepted"},
+	{Trying, InRefuse}:   {Terminated, "refused, ended"},
+	{Trying, InHangup}:   {CancelPending, ""},
 
-	{Early, InProgress}: Early,
-	{Early, InAnswer}:   Answered,
-	{Early, InRefuse}:   Terminated,
-	{Early, InHangup}:   Cancelling,
+	{Early, InProgress}: {Early, "progress"},
+	{Early, InAnswer}:   {Answered, "accepted"},
+	{Early, InRefuse}:   {Terminated, "refused, ended"},
+	{Early, InHangup}:   {Cancelling, "CANCEL"},
+	{Early, InRangOut}:  {Cancelling, "refused, CANCEL"},
 
-	{CancelPending, InProgress}: Cancelling, // now CANCEL may leave
-	{CancelPending, InAnswer}:   Terminating,
-	{CancelPending, InRefuse}:   Terminated,
+	{CancelPending, InProgress}: {Cancelling, "CANCEL"}, // now it may leave
+	{CancelPending, InAnswer}:   {Terminating, "ACK, BYE"},
+	{CancelPending, InRefuse}:   {Terminated, "ended"},
 
-	{Cancelling, InProgress}: Cancelling,
-	{Cancelling, InAnswer}:   Terminating, // 2xx crossed our CANCEL: ACK, then BYE
-	{Cancelling, InRefuse}:   Terminated,  // 487, or nothing for 64*T1 (RFC 3261 §9.1)
+	{Cancelling, InProgress}: {Cancelling, ""},
+	{Cancelling, InAnswer}:   {Terminating, "ACK, BYE"}, // it crossed our CANCEL
+	{Cancelling, InRefuse}:   {Terminated, "ended"},     // 487, or nothing for 64*T1 (RFC 3261 §9.1)
 
-	{Answered, InAck}:    Confirmed,
-	{Answered, InHangup}: Terminating, // ACK, then BYE
-	{Answered, InBye}:    Terminated,
+	{Answered, InAck}:    {Confirmed, "ACK"},
+	{Answered, InHangup}: {Terminating, "ACK, BYE"},
+	{Answered, InBye}:    {Terminated, "200 to BYE, ACK, bye, ended"},
 
-	{Confirmed, InHangup}: Terminating,
-	{Confirmed, InBye}:    Terminated,
+	{Confirmed, InHangup}: {Terminating, "BYE"},
+	{Confirmed, InBye}:    {Terminated, "200 to BYE, bye, ended"},
 
-	{Terminating, InBye}:  Terminating,
-	{Terminating, InGone}: Terminated,
+	{Terminating, InBye}:  {Terminating, "200 to BYE"},
+	{Terminating, InGone}: {Terminated, "ended"},
 }
 
 func (t table) next(s State, in Input) (State, bool) {
-	to, ok := t[edge{s, in}]
-	return to, ok
+	m, ok := t[edge{s, in}]
+	return m.to, ok
 }
 
 // Live reports whether the leg still owes the network something.
@@ -157,10 +168,9 @@ func (t table) machine(name string) Machine {
 	for s := range numStates {
 		used := false
 		for in := range numInputs {
-			to, ok := t.next(s, in)
-			if ok {
+			if e, ok := t[edge{s, in}]; ok {
 				used = true
-				m.Edges = append(m.Edges, Edge{From: s.String(), Input: in.String(), To: to.String()})
+				m.Edges = append(m.Edges, Edge{From: s.String(), Input: in.String(), To: e.to.String(), Actions: e.does})
 			}
 		}
 		if used || s == Terminated {

@@ -1,0 +1,44 @@
+package legs
+
+import (
+	"encoding/json"
+
+	"b2bua/legs/sipmsg"
+)
+
+// An echo is what every response to a request repeats of it (RFC 3261 §8.2.6.2):
+// Via, From, To, Call-ID, CSeq and Record-Route, and nothing else. It is plain
+// data: in JSON it is the bytes of a response, which hold all of that to the
+// letter.
+type echo struct{ msg *sipmsg.Message }
+
+func echoOf(req *sipmsg.Message) *echo {
+	m := sipmsg.NewResponse(req, 100, "", "")
+	m.Headers, m.RecordRoutes = nil, req.RecordRoutes
+	return &echo{m}
+}
+
+// response builds a response to the request.
+func (e *echo) response(status int, reason, tag string) *sipmsg.Message {
+	return sipmsg.NewResponse(e.msg, status, reason, tag)
+}
+
+// MarshalJSON writes the echo as the bytes of a 100.
+func (e *echo) MarshalJSON() ([]byte, error) {
+	raw, err := e.msg.Bytes()
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(raw)
+}
+
+// UnmarshalJSON reads what MarshalJSON has written.
+func (e *echo) UnmarshalJSON(b []byte) error {
+	var raw []byte
+	if err := json.Unmarshal(b, &raw); err != nil {
+		return err
+	}
+	m, err := sipmsg.Parse(raw)
+	e.msg = m
+	return err
+}
