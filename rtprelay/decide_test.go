@@ -76,7 +76,7 @@ func mux(r *Remote) { r.Mux = true }
 
 // newControl is the control of a stream whose SetRemote came at time 0.
 func newControl(r Remote) *control {
-	c := control{window: testWindow, needed: 3}.describe(r, 0, 0)
+	c := control{window: testWindow, needed: 3}.describe(r, targetOf(r, 0), 0)
 	return &c
 }
 
@@ -324,7 +324,8 @@ func TestDescribeMovesTheGenerationOnlyWithAnAddress(t *testing.T) {
 		"mux":          {mux, true},
 		"0.0.0.0 hold": {func(r *Remote) { r.RTP = netip.MustParseAddrPort("0.0.0.0:4000") }, true},
 	} {
-		c := base.describe(peer(tt.edit), 0, time.Minute)
+		r := peer(tt.edit)
+		c := base.describe(r, targetOf(r, 0), time.Minute)
 		if moved := c.generation != base.generation; moved != tt.moves {
 			t.Errorf("%s: generation moved %v, want %v", name, moved, tt.moves)
 		}

@@ -17,6 +17,7 @@
 //
 // On that path nothing locks, allocates or logs. Control reaches it through
 // one atomic pointer per stream (remote.go) and one mailbox per worker
-// (mailbox.go); what it learns leaves it through one bounded ring per worker
+// (mailbox.go), having made sure that no packet goes round for ever
+// (paths.go); what it learns leaves it through one bounded ring per worker
 // (ring.go) and through counters that anybody may read (stats.go).
 package rtprelay

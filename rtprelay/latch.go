@@ -93,7 +93,7 @@ func (l *latch) judgeSource(c *control, a *arrival) trust {
 		l.lockRTP(signalled, c, a)
 		return fresh
 	}
-	if l.rtp.lock == unlocked && c.learn && open && c.plausible(a.from.Addr()) {
+	if l.rtp.lock == unlocked && c.learn && open && c.plausible(a.from.Addr()) && !c.own(a.from) {
 		return maybe
 	}
 	return foreign
@@ -153,7 +153,7 @@ func (l *latch) judgeRTCP(c *control, a *arrival, ssrc uint32) trust {
 		return fresh
 	}
 	if l.rtcp.lock == unlocked && c.learn && l.rtp.lock != unlocked && a.now < l.rtcpUntil &&
-		a.from.Addr() == l.rtp.source.Addr() && l.heard && ssrc == l.ssrc {
+		a.from.Addr() == l.rtp.source.Addr() && l.heard && ssrc == l.ssrc && !c.own(a.from) {
 		l.rtcp = flow{source: a.from, lock: learned}
 		return fresh
 	}

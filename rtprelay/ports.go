@@ -14,7 +14,8 @@ import (
 // knows whether anything is free and every operation costs the same.
 type ports struct {
 	address netip.Addr
-	first   uint16 // even
+	first   uint16    // even
+	holders []*Stream // the open streams by pair; guarded by paths.mu
 
 	mu       sync.Mutex
 	queue    []waitingPair // a ring
@@ -33,13 +34,21 @@ type waitingPair struct {
 func newPorts(address netip.Addr, portMin, portMax int) *ports {
 	first := firstEven(portMin)
 	n := (portMax - first + 1) / 2
-	p := &ports{address: address, first: uint16(first), queue: make([]waitingPair, n), size: n}
+	p := &ports{address: address, first: uint16(first), holders: make([]*Stream, n), queue: make([]waitingPair, n), size: n}
 	for i := range p.queue {
 		p.queue[i].index = uint16(i)
 	}
 	rand.Shuffle(n, func(i, j int) { p.queue[i], p.queue[j] = p.queue[j], p.queue[i] })
 	return p
 }
+
+// has reports that a is one of the ports, in use or not. It needs no lock.
+func (p *ports) has(a netip.AddrPort) bool {
+	return a.Addr() == p.address && a.Port() >= p.first && int(a.Port()-p.first) < 2*len(p.holders)
+}
+
+// holder is where the stream of a port's pair stands.
+func (p *ports) holder(a netip.AddrPort) **Stream { return &p.holders[(a.Port()-p.first)/2] }
 
 // take returns the even port of a free pair, or false when none is free at now.
 func (p *ports) take(now time.Duration) (port uint16, ok bool) {

@@ -29,6 +29,7 @@ type Relay struct {
 
 	sockets atomic.Int64
 	streams atomic.Int64
+	paths   paths
 
 	mu       sync.Mutex // guards the following fields; taken after a session's
 	sessions map[*Session]struct{}
@@ -66,6 +67,7 @@ func newRelay(cfg Config) (*Relay, error) {
 		}
 		r.pools[name] = pools
 	}
+	r.paths.ports = r.ports
 	if err := r.makeWorkers(); err != nil {
 		return nil, err
 	}
@@ -205,6 +207,17 @@ func (r *Relay) pool(network string, v6 bool) (*ports, error) {
 		return nil, fmt.Errorf("%w: %q has no IPv%d address", ErrNoNetwork, network, version)
 	}
 	return p, nil
+}
+
+// owns reports that a is one of the relay's ports, whoever has it now. It needs
+// no lock.
+func (r *Relay) owns(a netip.AddrPort) bool {
+	for _, p := range r.ports {
+		if p.has(a) {
+			return true
+		}
+	}
+	return false
 }
 
 // refused counts work that the relay had to refuse.

@@ -32,14 +32,13 @@ func (r *Remote) SetPayloadType(pt uint8) { r.PayloadTypes[pt>>6&1] |= 1 << (pt 
 // stream's one atomic pointer.
 type control struct {
 	generation uint32 // moves when the latch must start again; 0 = no SetRemote yet
-	mux        bool
 	send       bool
 	recv       bool
 	learn      bool
 	needed     uint8 // packets it takes to learn a source
 
-	rtp          netip.AddrPort // zero when not known
-	rtcp         netip.AddrPort
+	target
+	relay        *Relay // knows our own ports; nil = there are none
 	prefixes     []netip.Prefix
 	payloadTypes [2]uint64
 	rates        []clockRate
@@ -50,27 +49,57 @@ type control struct {
 	peer       *Stream       // what is accepted goes out of this stream; nil when cut
 }
 
+// target is where a stream's peer wants to be sent to; the addresses are zero
+// when not known.
+type target struct {
+	rtp  netip.AddrPort
+	rtcp netip.AddrPort // zero under mux
+	mux  bool
+}
+
+// destination is where RTP or RTCP goes unless a source has been learned.
+func (t target) destination(rtcp bool) netip.AddrPort {
+	if rtcp && !t.mux {
+		return t.rtcp
+	}
+	return t.rtp
+}
+
+// targetOf is what r says of addresses, as far as a stream of that family can
+// send there.
+func targetOf(r Remote, fam int) target {
+	t := target{rtp: usable(r.RTP, fam), rtcp: usable(r.RTCP, fam), mux: r.Mux}
+	if t.mux {
+		t.rtcp = netip.AddrPort{}
+	}
+	return t
+}
+
 // clockRate is one entry of Remote.ClockRates.
 type clockRate struct {
 	payloadType uint8
 	hz          uint32
 }
 
-// describe returns c with what r says. The generation moves only when an
-// address does; fam is the stream's address family.
-func (c control) describe(r Remote, fam int, now time.Duration) control {
-	rtp, rtcp := usable(r.RTP, fam), usable(r.RTCP, fam)
-	if r.Mux {
-		rtcp = netip.AddrPort{}
-	}
-	if c.generation == 0 || rtp != c.rtp || rtcp != c.rtcp || r.Mux != c.mux {
+// aim returns c with these addresses. The generation moves only when one does.
+func (c control) aim(t target, now time.Duration) control {
+	if t != c.target {
+		c.target = t
 		c.generation++
-		c.since = now
+		c.since, c.learnUntil = now, now+c.window
 	}
+	return c
+}
+
+// describe returns c with what r says; t are those of its addresses to be used.
+func (c control) describe(r Remote, t target, now time.Duration) control {
+	if c.generation == 0 && t == c.target { // SetRemote came, though it knows no address
+		c.generation, c.since = 1, now
+	}
+	c = c.aim(t, now)
 	if c.recv != r.Recv {
 		c.since = now
 	}
-	c.rtp, c.rtcp, c.mux = rtp, rtcp, r.Mux
 	c.send, c.recv, c.learn = r.Send, r.Recv, r.Learn
 	c.prefixes = c.prefixes[:0:0]
 	for _, p := range r.Prefixes {
@@ -107,6 +136,11 @@ func (c *control) plausible(a netip.Addr) bool {
 	}
 	return false
 }
+
+// own reports that a is one of the relay's ports, whoever has it now. Such a
+// source is believed when it was signalled and never learned: paths would not
+// know of it, and a loop may run through it.
+func (c *control) own(a netip.AddrPort) bool { return c.relay != nil && c.relay.owns(a) }
 
 // offers reports that a source to be learned may use the payload type.
 func (c *control) offers(payloadType uint8) bool {

@@ -29,7 +29,7 @@ type Session struct {
 	ref    uint64
 	index  int
 
-	// guards the following fields, and the writes of the streams' control
+	// guards the following fields, and with paths.mu the writes of the streams' control
 	mu      sync.Mutex
 	streams []*Stream
 	closed  bool
@@ -52,7 +52,7 @@ func (s *Session) Open(network string, v6 bool) (*Stream, error) {
 		return nil, ErrClosed
 	}
 	st := &Stream{session: s, ports: pool}
-	st.control.Store(&control{window: s.relay.cfg.LearnWindow, needed: uint8(s.relay.cfg.LearnPackets)})
+	st.control.Store(&control{window: s.relay.cfg.LearnWindow, needed: uint8(s.relay.cfg.LearnPackets), relay: s.relay})
 	rtp, rtcp, err := st.bind()
 	if err != nil {
 		s.relay.refused(err)
@@ -66,6 +66,7 @@ func (s *Session) Open(network string, v6 bool) (*Stream, error) {
 		return nil, ErrClosed
 	}
 	s.streams = append(s.streams, st)
+	s.relay.paths.open(st)
 	s.relay.sockets.Add(2)
 	s.relay.streams.Add(1)
 	return st, nil
@@ -112,7 +113,21 @@ func (s *Session) Join(a, b *Stream) {
 	if !s.hasLocked(a) || a == b || b != nil && !s.hasLocked(b) {
 		return
 	}
-	now := s.relay.now()
+	if b == nil {
+		s.linkLocked(a, nil)
+		return // who sends to nobody may be aimed anywhere
+	}
+	beforeA, beforeB := a.leftOutLocked(), b.leftOutLocked()
+	s.linkLocked(a, b)
+	a.aimedLocked(beforeA)
+	b.aimedLocked(beforeB)
+}
+
+// linkLocked is Join of streams that are fit for it; s.mu is held.
+func (s *Session) linkLocked(a, b *Stream) {
+	now, p := s.relay.now(), &s.relay.paths
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	for _, st := range []*Stream{a, b} {
 		if st == nil {
 			continue
@@ -128,11 +143,10 @@ func (s *Session) Join(a, b *Stream) {
 		a.joinLocked(nil, now)
 		return
 	}
-	a.joinLocked(b, now)
-	b.joinLocked(a, now)
+	p.joinLocked(a, b, now)
 }
 
-// joinLocked points st at peer; session.mu is held.
+// joinLocked points st at peer; session.mu and paths.mu are held.
 func (st *Stream) joinLocked(peer *Stream, now time.Duration) {
 	c := st.control.Load().join(peer, now)
 	st.control.Store(&c)
@@ -140,21 +154,6 @@ func (st *Stream) joinLocked(peer *Stream, now time.Duration) {
 
 // hasLocked reports that st is an open stream of s; s.mu is held.
 func (s *Session) hasLocked(st *Stream) bool { return st != nil && st.session == s && !st.closed }
-
-// withoutLoopsLocked forgets addresses in r that are our own ports of this
-// session: relaying to them would go round for ever. s.mu is held.
-func (s *Session) withoutLoopsLocked(r Remote) Remote {
-	for _, st := range s.streams {
-		for _, a := range []*netip.AddrPort{&r.RTP, &r.RTCP} {
-			own := netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
-			if own == st.rtp || own == st.LocalRTCP() {
-				s.relay.cfg.Logger.Warn("rtprelay: signalled address is our own port, ignored", "address", own)
-				*a = netip.AddrPort{}
-			}
-		}
-	}
-	return r
-}
 
 // SetTimeout replaces SessionConfig.Timeout; the silence is counted from now.
 // 0 switches it off.
@@ -189,11 +188,19 @@ func (s *Session) closeLocked(st *Stream) {
 		return
 	}
 	st.closed = true
-	now := s.relay.now()
+	s.cutLocked(st)
+	s.streams = slices.DeleteFunc(s.streams, func(other *Stream) bool { return other == st })
+	s.worker.post(func(now time.Duration) { s.worker.detach(st, now) })
+}
+
+// cutLocked takes st off all paths; s.mu is held.
+func (s *Session) cutLocked(st *Stream) {
+	now, p := s.relay.now(), &s.relay.paths
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if peer := st.control.Load().peer; peer != nil {
 		peer.joinLocked(nil, now)
 	}
 	st.joinLocked(nil, now)
-	s.streams = slices.DeleteFunc(s.streams, func(other *Stream) bool { return other == st })
-	s.worker.post(func(now time.Duration) { s.worker.detach(st, now) })
+	p.closeLocked(st)
 }

@@ -3,7 +3,6 @@ package rtprelay
 import (
 	"net/netip"
 	"sync/atomic"
-	"time"
 )
 
 // A Stream is one local RTP/RTCP port pair, facing one peer. Its methods may
@@ -19,7 +18,9 @@ type Stream struct {
 	control atomic.Pointer[control]
 
 	// guarded by session.mu
-	closed bool
+	closed    bool
+	announced uint32  // the control's generation that the worker has been told of
+	told      *target // what SetRemote named, when control does not use all of it; else nil
 
 	// written by the worker, read by anybody
 	counters counters
@@ -46,6 +47,11 @@ func (st *Stream) LocalRTCP() netip.AddrPort {
 // learns anew; otherwise a latched source stays, and a stream that has not
 // latched gets a new learn window. A phone that is called behind a NAT sends
 // nothing before it answers: call SetRemote again then.
+//
+// An address that is a port of this relay is a peer like any other, a call
+// that came back as another one. But where media would come round to this
+// stream for ever the address is left out, until a SetRemote or Join of this
+// stream finds that it does not any more.
 func (st *Stream) SetRemote(r Remote) {
 	s := st.session
 	s.mu.Lock()
@@ -53,12 +59,9 @@ func (st *Stream) SetRemote(r Remote) {
 	if st.closed {
 		return
 	}
-	old := st.control.Load()
-	c := old.describe(s.withoutLoopsLocked(r), family(st.rtp.Addr()), s.relay.now())
-	st.control.Store(&c)
-	if c.generation != old.generation { // a connected socket would not hear the new peer
-		s.worker.post(func(time.Duration) { s.worker.sync(st) })
-	}
+	before := st.leftOutLocked()
+	s.relay.paths.set(st, r, s.relay.now())
+	st.aimedLocked(before)
 }
 
 // Stats returns the counters. It never blocks and works after Close.
