@@ -184,3 +184,38 @@ func TestHeadersOfAnswer(t *testing.T) {
 	d.callerBye()
 	r.record()
 }
+
+// A gateway's URI is the Request-URI, with the number and without what is no part
+// of an address; To has no parameters (RFC 3261 §19.1.1).
+func TestGatewayURI(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, 1)
+	gate := r.gates[0].Addr().String()
+	r.config.carrier().Gateways[0].URI = "sip:" + gate + ";transport=udp"
+	r.engine.Swap(r.compile())
+	d := r.invite()
+	if d.got.RequestURI != "sip:"+called+"@"+gate+";transport=udp" || d.got.To.Raw != "<sip:"+called+"@"+gate+">" {
+		t.Errorf("INVITE %s, To %s", d.got.RequestURI, d.got.To.Raw)
+	}
+	d.says(486, nil)
+	d.hears("486")
+	r.record()
+}
+
+// A call that is up keeps nothing of how it came about but its record.
+func TestAnsweredCallKeepsLittle(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, 2)
+	d := r.invite()
+	d.says(503, nil)
+	d.hunted(1).answers(gateSDP(d.gate))
+	list, err := r.bridge.List(t.Context())
+	if err != nil || len(list) != 1 {
+		t.Fatalf("%v, %v", list, err)
+	}
+	if kept, err := r.bridge.Keeps(list[0].CallID); err != nil || len(kept) > 0 {
+		t.Errorf("kept %v, %v", kept, err)
+	}
+	d.callerBye()
+	r.record()
+}

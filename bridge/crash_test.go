@@ -41,6 +41,23 @@ func TestCrashTwice(t *testing.T) {
 	}
 }
 
+// A fault in what follows when the journal has written the answer.
+func TestCrashAfterJournal(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, 1, func(c *config) {
+		c.bridge.Metrics = bridge.NewMetrics(nil)
+		c.bridge.Metrics.Break()
+	})
+	d := r.invite()
+	d.says(200, gateSDP(d.gate))
+	d.gate.Expect("ACK")
+	d.answer = r.caller.Expect("200 INVITE")
+	r.caller.Send(r.server, r.caller.Request("ACK", 1, d.invite, d.answer))
+	d.callerGets("BYE")
+	d.calledGets("BYE")
+	r.ends(cdr.EndInternal, cdr.BySystem, 200)
+}
+
 // A fault in work that somebody else started: the API, or the journal.
 func TestCrashInPostedWork(t *testing.T) {
 	t.Parallel()

@@ -23,3 +23,23 @@ func (b *Bridge) Taken() map[string]int {
 func (b *Bridge) Fault(callID string) error {
 	return b.visit(context.Background(), callID, func(*legs.Core, *call) { panic("a fault of ours") })
 }
+
+// Break has a later step of every call panic: the answer to the caller.
+func (m *Metrics) Break() { m.answered = nil }
+
+// Keeps lists what a call still has of the way to its answer.
+func (b *Bridge) Keeps(callID string) (list []string, err error) {
+	err = b.visit(context.Background(), callID, func(_ *legs.Core, k *call) {
+		for what, kept := range map[string]bool{
+			"the INVITE": k.setup != nil, "the reply": k.reply.body.Data != nil || k.reply.headers != nil,
+			"the offer": k.media.offer != nil, "what was shown": k.media.shown != nil, "the figures": k.rec.Media != nil,
+			"the targets": k.m.Targets != nil, "the target": k.attempt.target != nil, "the ring timer": k.attempt.timer != nil,
+			"the attempt's offer": k.attempt.media.offer != nil, "its answer": k.attempt.media.answer != nil,
+		} {
+			if kept {
+				list = append(list, what)
+			}
+		}
+	})
+	return list, err
+}

@@ -29,6 +29,7 @@ func TestHunting(t *testing.T) {
 		if a.Media()[0].Port() == b.Media()[0].Port() || a.Origin().ID == b.Origin().ID {
 			t.Errorf("after %d: the second attempt has ports or origin of the first:\n%s\n%s", status, first.Body, d.got.Body)
 		}
+		r.until("the ports of the first attempt are back", func() bool { return r.relay.Gauges().Streams == 2 })
 		d.answers(gateSDP(d.gate))
 		if v := d.answer.Header("Reason"); v != "" {
 			t.Errorf("after %d: the answer carries the first attempt's Reason %q", status, v)

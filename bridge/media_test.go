@@ -194,6 +194,44 @@ func TestAnswerInProgressOnly(t *testing.T) {
 	r.record()
 }
 
+// A gateway that forks: the answer of one early dialog is not that of another.
+func TestAnswerOfAnotherFork(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, 1)
+	d := r.invite()
+	d.says(183, gateSDP(d.gate))
+	d.hears("183")
+	ok := d.gate.Respond(d.got, 200, "callees-tag-2", nil)
+	d.gate.Send(r.inner, ok)
+	d.gate.Expect("ACK")
+	d.calledGets("BYE")
+	d.hears("488")
+	r.ends(cdr.EndBadOffer, cdr.BySystem, 488)
+}
+
+// A gateway that forks, with a description each: the caller sees two early
+// dialogs, and the one that answers.
+func TestForkedEarlyMedia(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, 1)
+	d := r.invite()
+	d.says(183, gateSDP(d.gate))
+	one := d.hears("183")
+	other := describe(netip.AddrPortFrom(d.gate.Addr().Addr(), 4006), "m=audio PORT RTP/AVP 8")
+	d.gate.Send(r.inner, d.gate.Respond(d.got, 183, "callees-tag-2", other))
+	two := d.hears("183")
+	d.ok = d.gate.Respond(d.got, 200, "callees-tag-2", other)
+	d.gate.Send(r.inner, d.ok)
+	d.gate.Expect("ACK")
+	d.answer = r.caller.Expect("200 INVITE")
+	r.caller.Send(r.server, r.caller.Request("ACK", 1, d.invite, d.answer))
+	if one.To.Tag() == two.To.Tag() || d.answer.To.Tag() != two.To.Tag() || string(d.answer.Body) != string(two.Body) {
+		t.Errorf("To tags %q, %q, %q", one.To.Tag(), two.To.Tag(), d.answer.To.Tag())
+	}
+	d.callerBye()
+	r.record()
+}
+
 // Both trunks say bypass: addresses of the media stay, everything else is ours.
 func TestBypass(t *testing.T) {
 	t.Parallel()

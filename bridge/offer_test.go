@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"b2bua/cdr"
 	"b2bua/legs/sipmsg"
@@ -220,6 +221,55 @@ func TestMuxPerLeg(t *testing.T) {
 		d.callerBye()
 		r.record()
 	}
+}
+
+// An answer that accepts rtcp-mux without having been offered it (RFC 5761
+// §5.1.1): RTCP goes to the port beside.
+func TestMuxNobodyOffered(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, 1)
+	near, nearRTCP := newPair(t, r.ip(callerIP))
+	far, farRTCP := newPair(t, r.ip(gateIP))
+	d := r.invite(sdpBody(near.SDP()))
+	d.answers(far.SDP("a=rtcp-mux"))
+	nearRTCP.reports(rtcpPort(t, d.answer.Body), farRTCP)
+	farRTCP.reports(rtcpPort(t, d.got.Body), nearRTCP)
+	d.callerBye()
+	if rec := r.record(); rec.Media.Streams[0].RTCPPackets == 0 || rec.Media.Streams[1].RTCPPackets == 0 {
+		t.Errorf("%+v", rec.Media)
+	}
+}
+
+// The caller multiplexes, the called side does not: each gets what it agreed to.
+func TestMuxOnOneLegOnly(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, 1)
+	near := newSound(t, r.ip(callerIP))
+	far, farRTCP := newPair(t, r.ip(gateIP))
+	d := r.invite(sdpBody(near.SDP("a=rtcp-mux")))
+	d.answers(far.SDP())
+	near.reports(port(t, d.answer.Body), farRTCP)
+	farRTCP.reports(rtcpPort(t, d.got.Body), near)
+	d.callerBye()
+	r.record()
+}
+
+// Who only receives is not heard.
+func TestOneWay(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, 1)
+	near, far := newSound(t, r.ip(callerIP)), newSound(t, r.ip(gateIP))
+	d := r.invite(sdpBody(near.SDP("a=sendonly")))
+	d.answers(far.SDP("a=recvonly"))
+	near.reaches(port(t, d.answer.Body), far, "music on hold")
+	far.say(port(t, d.got.Body), "hello?")
+	far.say(port(t, d.got.Body), "hello?")
+	near.reaches(port(t, d.answer.Body), far, "more music") // the relay has seen those by now
+	if heard := near.hear(time.Millisecond); heard != "" {
+		t.Errorf("the caller heard %q", heard)
+	}
+	d.callerBye()
+	r.record()
 }
 
 // What is true only between the two peers' own sockets, or names them, does not

@@ -20,12 +20,62 @@ type sound struct {
 
 func newSound(t testing.TB, ip string) *sound {
 	t.Helper()
-	conn, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(netip.MustParseAddr(ip), 0)))
+	return soundAt(t, netip.AddrPortFrom(netip.MustParseAddr(ip), 0))
+}
+
+func soundAt(t testing.TB, at netip.AddrPort) *sound {
+	t.Helper()
+	s, err := listen(t, at)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return s
+}
+
+func listen(t testing.TB, at netip.AddrPort) (*sound, error) {
+	t.Helper()
+	conn, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(at))
+	if err != nil {
+		return nil, err
+	}
 	t.Cleanup(func() { _ = conn.Close() })
-	return &sound{t: t, conn: conn, ssrc: uint32(conn.LocalAddr().(*net.UDPAddr).Port)}
+	return &sound{t: t, conn: conn, ssrc: uint32(conn.LocalAddr().(*net.UDPAddr).Port)}, nil
+}
+
+// newPair is two ends on ports side by side: the second is for RTCP.
+func newPair(t testing.TB, ip string) (rtp, rtcp *sound) {
+	t.Helper()
+	for range 20 {
+		rtp = newSound(t, ip)
+		if beside, err := listen(t, netip.AddrPortFrom(rtp.addr().Addr(), rtp.addr().Port()+1)); err == nil {
+			return rtp, beside
+		}
+	}
+	t.Fatalf("no two ports side by side on %s", ip)
+	return nil, nil
+}
+
+// reports has s send RTCP to our port until the other end has one.
+func (s *sound) reports(port netip.AddrPort, other *sound) {
+	s.t.Helper()
+	report := make([]byte, 28)
+	report[0], report[1], report[3] = 0x80, 200, 6 // a sender report without blocks (RFC 3550 §6.4.1)
+	binary.BigEndian.PutUint32(report[4:], s.ssrc)
+	for give := time.Now().Add(siptest.Patience); time.Now().Before(give); {
+		if _, err := s.conn.WriteToUDPAddrPort(report, port); err != nil {
+			s.t.Fatal(err)
+		}
+		if other.hear(20*time.Millisecond) == string(report[12:]) {
+			return
+		}
+	}
+	s.t.Fatalf("%s never had a report, sent to %s", other.addr(), port)
+}
+
+// rtcpPort is where a description wants the reports.
+func rtcpPort(t testing.TB, body []byte) netip.AddrPort {
+	t.Helper()
+	return parse(t, body).Media()[0].RTCP()
 }
 
 func (s *sound) addr() netip.AddrPort { return s.conn.LocalAddr().(*net.UDPAddr).AddrPort() }
