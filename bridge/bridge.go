@@ -134,6 +134,9 @@ func (b *Bridge) Crashed(c *legs.Core, owner any) {
 // crashed ends the call in whatever state it is. What fails once more is left
 // out; the record is handed over in any case.
 func (k *call) crashed(c *legs.Core) {
+	if !k.finished {
+		k.b.log.Error("a call ends for a fault of ours", "call_id", k.rec.CallID, "phase", k.m.Phase)
+	}
 	stop := event{in: Stop, status: 500, end: cdr.EndInternal}
 	steps := []func(){
 		func() { k.apply(c, stop) },

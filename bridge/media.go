@@ -37,18 +37,15 @@ type side struct {
 }
 
 // settle begins to watch for silence, now that the call is answered, and lets
-// go of what only the way there needed. A held m-line may be silent.
+// go of what only the way there needed. The relay knows which m-lines are held
+// or rejected, and may be silent.
 func (m *media) settle(timeout time.Duration) {
 	if m.bypass { // an earlier attempt was to be relayed
 		m.close()
 	}
-	for i, l := range m.lines {
-		if l.session == nil {
-			continue
-		}
-		offered, answered := m.offer.Media()[i], m.shown.Media()[i]
-		if timeout > 0 && !answered.Disabled() && !offered.Held() && !answered.Held() {
-			l.session.SetTimeout(timeout)
+	for i := range m.lines {
+		if s := m.lines[i].session; s != nil {
+			s.SetTimeout(timeout)
 		}
 	}
 	m.offer, m.shown = nil, nil

@@ -109,6 +109,8 @@ func (k *call) finish(c *legs.Core, a action) {
 	k.closeRecord(c, a)
 	k.giveBack()
 	k.b.metrics.ended(k.rec)
+	k.b.log.Debug("call ended", "call_id", k.rec.CallID, "end_reason", a.end, "sip_status", status(k.rec),
+		"duration_ms", k.rec.DurationMS, "attempts", len(k.rec.Attempts))
 	k.handOver(c)
 }
 
@@ -147,8 +149,6 @@ func (k *call) giveBack() {
 // handOver gives the closed record to the journal and forgets the call.
 func (k *call) handOver(c *legs.Core) {
 	k.finished = true
-	k.b.log.Debug("call ended", "call_id", k.rec.CallID, "end_reason", *k.rec.EndReason, "sip_status", status(k.rec),
-		"duration_ms", k.rec.DurationMS, "attempts", len(k.rec.Attempts))
 	k.b.forget(c, k)
 	k.b.waiting.Add(1)
 	(&ended{b: k.b, rec: k.rec}).Wake(c)
