@@ -50,6 +50,7 @@ func TestAPI(t *testing.T) {
 	for name, tt := range phases {
 		for _, how := range []string{"hangup", "end all"} {
 			t.Run(name+", "+how, func(t *testing.T) {
+				t.Parallel()
 				r := newRig(t, 1)
 				d := tt.bring(r)
 				list, err := r.bridge.List(t.Context())

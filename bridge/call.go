@@ -134,6 +134,7 @@ func (k *call) do(c *legs.Core, a action) []event {
 		k.dropAttempt(c, a.reason)
 	case opFinish:
 		k.finish(c, a)
+	default:
 	}
 	return nil
 }

@@ -107,10 +107,18 @@ func TestRefused(t *testing.T) {
 		says  int
 		hears string
 	}{
-		{404, "404"}, {484, "484"}, {486, "486"}, {487, "487"}, {488, "488"},
-		{600, "600"}, {603, "603"}, {606, "606"},
-		{401, "403"}, {407, "403"}, // answered with credentials, one day; never hunted
-		{302, "480"}, {420, "500"},
+		{404, "404"},
+		{484, "484"},
+		{486, "486"},
+		{487, "487"},
+		{488, "488"},
+		{600, "600"},
+		{603, "603"},
+		{606, "606"},
+		{401, "403"},
+		{407, "403"}, // answered with credentials, one day; never hunted
+		{302, "480"},
+		{420, "500"},
 	} {
 		d := r.invite()
 		d.says(tt.says, nil, with("WWW-Authenticate", `Digest realm="callees-host", nonce="1"`), with("Warning", `399 callees-host "x"`))

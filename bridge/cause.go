@@ -26,7 +26,7 @@ func cause(r *cdr.Record, reason string) *int {
 
 // reasonCause reads the cause of a Q.850 Reason header (RFC 3326 §2).
 func reasonCause(reason string) (int, bool) {
-	for _, value := range strings.Split(unquoted(reason), ",") {
+	for value := range strings.SplitSeq(unquoted(reason), ",") {
 		parts := strings.Split(value, ";")
 		if !strings.EqualFold(strings.TrimSpace(parts[0]), "Q.850") {
 			continue

@@ -107,9 +107,13 @@ func TestHeadersThatPassBack(t *testing.T) {
 		c.carrier().HeaderPolicy = policy.HeaderPolicy{Trusted: true, Pass: []string{"Call-Info"}}
 	})
 	theirs := says([]sipmsg.Header{
-		{Name: "Subject", Value: "x"}, {Name: "Date", Value: "Thu, 01 Jan 1970 00:00:00 GMT"}, {Name: "User-to-User", Value: "1"},
+		{Name: "Subject", Value: "x"},
+		{Name: "Date", Value: "Thu, 01 Jan 1970 00:00:00 GMT"},
+		{Name: "User-to-User", Value: "1"},
 		{Name: "P-Asserted-Identity", Value: "<sip:+33123456789@" + r.gates[0].Addr().String() + ";user=phone>"},
-		{Name: "Call-Info", Value: "<http://callees-host/>"}, {Name: "Retry-After", Value: "5"}, {Name: "Reason", Value: "Q.850;cause=17"},
+		{Name: "Call-Info", Value: "<http://callees-host/>"},
+		{Name: "Retry-After", Value: "5"},
+		{Name: "Reason", Value: "Q.850;cause=17"},
 	})
 	want := []string{"Date", "User-to-User", "P-Asserted-Identity"}
 	d := r.invite()
@@ -185,7 +189,9 @@ func TestPrivacy(t *testing.T) {
 				c.pbx().HeaderPolicy.Trusted, c.carrier().HeaderPolicy.Trusted = tt.trusted, tt.trusted
 			})
 			list := []sipmsg.Header{
-				{Name: "Privacy", Value: tt.privacy}, {Name: "Subject", Value: "x"}, {Name: "User-to-User", Value: "1"},
+				{Name: "Privacy", Value: tt.privacy},
+				{Name: "Subject", Value: "x"},
+				{Name: "User-to-User", Value: "1"},
 				{Name: "P-Asserted-Identity", Value: "<tel:+331>"},
 			}
 			if tt.privacy == "" {

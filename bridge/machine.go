@@ -1,6 +1,8 @@
 package bridge
 
 import (
+	"slices"
+
 	"b2bua/cdr"
 	"b2bua/legs/sipmsg"
 	"b2bua/policy"
@@ -140,18 +142,15 @@ var phases = [numInputs][]Phase{
 }
 
 func (m *machine) accepts(ev event) bool {
-	switch ev.in {
-	case Rang, Answered, Failed, RingTimeout, CalledGone:
-		if ev.attempt != m.Attempt { // of an attempt that was given up
-			return false
-		}
+	if ev.in.ofAttempt() && ev.attempt != m.Attempt { // of one that was given up
+		return false
 	}
-	for _, p := range phases[ev.in] {
-		if p == m.Phase {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(phases[ev.in], m.Phase)
+}
+
+// ofAttempt reports whether an input is news of one attempt.
+func (i Input) ofAttempt() bool {
+	return i == Rang || i == Answered || i == Failed || i == RingTimeout || i == CalledGone
 }
 
 // step applies one event and returns what to do, in order. An event that the
@@ -188,8 +187,9 @@ func (m *machine) step(ev event) []action {
 		return m.calledGone(ev)
 	case Stop:
 		return m.stop(ev)
+	default:
+		return nil
 	}
-	return nil
 }
 
 // next dials the next target, or gives up with what the last one said.
@@ -321,8 +321,9 @@ func (w Why) end() cdr.EndReason {
 		return cdr.EndBadOffer
 	case ByPorts:
 		return cdr.EndNoPorts
+	default:
+		return cdr.EndRejected
 	}
-	return cdr.EndRejected
 }
 
 // forCaller is the status that a caller gets for one that an attempt got.

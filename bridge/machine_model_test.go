@@ -103,6 +103,8 @@ func (w *world) do(a action) {
 		w.end(a.attempt)
 	case opFinish:
 		w.finish(a)
+	default:
+		w.t.Fatalf("does %d", a.op)
 	}
 }
 

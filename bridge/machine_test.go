@@ -23,6 +23,7 @@ func show(acts []action) string {
 			s += fmt.Sprint(" ", a.status)
 		case opFinish:
 			s += fmt.Sprintf(" %s by %s", a.end, a.by)
+		default:
 		}
 		list[i] = s
 	}

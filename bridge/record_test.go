@@ -42,8 +42,10 @@ func TestRecordOfAnsweredCall(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, 1, func(c *config) { c.bridge.NodeID = "node-7" })
 	d := r.invite(says([]sipmsg.Header{
-		{Name: "p-asserted-identity", Value: "<tel:+331>"}, {Name: "P-Preferred-Identity", Value: "<tel:+332>"},
-		{Name: "REMOTE-PARTY-ID", Value: "<sip:333@phone.invalid>"}, {Name: "Diversion", Value: "<sip:334@phone.invalid>"},
+		{Name: "p-asserted-identity", Value: "<tel:+331>"},
+		{Name: "P-Preferred-Identity", Value: "<tel:+332>"},
+		{Name: "REMOTE-PARTY-ID", Value: "<sip:333@phone.invalid>"},
+		{Name: "Diversion", Value: "<sip:334@phone.invalid>"},
 		{Name: "Privacy", Value: "id"},
 	}))
 	r.advance(2 * time.Second)
