@@ -170,14 +170,15 @@ func (s *InboundState) acked(out *script, m *sipmsg.Message) {
 	}
 	was := s.State
 	s.State = to
-	switch was {
-	case Answered:
-		s.settle()
-		out.event(Event{Kind: Acked, ContentType: m.ContentType, Body: m.Body})
-	case Closing:
-		s.settle()
-		s.bye(out)
+	if was != Answered && was != Closing {
+		return // again
 	}
+	s.settle()
+	if was == Closing {
+		s.bye(out)
+		return
+	}
+	out.event(Event{Kind: Acked, ContentType: m.ContentType, Body: m.Body})
 }
 
 // settle lets go of what only an INVITE that is not over needs.

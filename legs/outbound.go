@@ -250,6 +250,7 @@ func (s *OutboundState) hangup(out *script, reason string) {
 			s.ack(out, Body{})
 		}
 		s.bye(out)
+	default: // CANCEL has to wait
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 )
 
 // What a request outside a dialog is refused with, before any call is made.
-func TestRefusedOutsideADialog(t *testing.T) {
+func TestRefusedOutsideADialog(t *testing.T) { //nolint:tparallel // one stack for all
 	t.Parallel()
 	tests := map[string]struct {
 		method  string
@@ -93,9 +93,9 @@ func TestMergedRequest(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	invite, in := r.call("merged-1")
-	copy := *invite
-	copy.Vias = []sipmsg.Via{r.caller.Via()}
-	r.caller.Send(r.server, &copy)
+	other := *invite
+	other.Vias = []sipmsg.Via{r.caller.Via()}
+	r.caller.Send(r.server, &other)
 	if m := r.caller.Expect("482"); m.To.Tag() == "" {
 		t.Error("482 without a tag")
 	}
@@ -104,8 +104,8 @@ func TestMergedRequest(t *testing.T) {
 	r.host.expect(legs.Ended)
 
 	// Refused, it may come again: a proxy hunts by sending it anew.
-	copy.Vias = []sipmsg.Via{r.caller.Via()}
-	r.caller.Send(r.server, &copy)
+	other.Vias = []sipmsg.Via{r.caller.Via()}
+	r.caller.Send(r.server, &other)
 	again := r.host.invite()
 	r.on(again.shard, func(*legs.Core) { again.leg.Refuse(486, "", nil) })
 	r.caller.Await("486")

@@ -20,7 +20,7 @@ import (
 )
 
 // The wire tests run a whole stack on loopback sockets, between scripted peers.
-// Who is who, by address:
+// This is who is who, by address.
 const (
 	callerIP   = "127.0.0.2:0" // trunk pbx
 	gateIP     = "127.0.0.3:0" // trunk carrier
@@ -143,8 +143,10 @@ func (r *rig) dial(edit ...func(*legs.Peer, *legs.Call)) *legs.Outbound {
 	r.t.Helper()
 	to := "sip:33@" + r.gate.Addr().String()
 	peer := legs.Peer{Trunk: "carrier", InDialogSource: r.source, Address: r.gate.Addr()}
-	call := legs.Call{RequestURI: to, From: "<sip:1000@ours.invalid>", To: "<" + to + ">", MaxForwards: 69,
-		Body: legs.Body{Type: "application/sdp", Data: siptest.SDP(r.server)}}
+	call := legs.Call{
+		RequestURI: to, From: "<sip:1000@ours.invalid>", To: "<" + to + ">", MaxForwards: 69,
+		Body: legs.Body{Type: "application/sdp", Data: siptest.SDP(r.server)},
+	}
 	for _, e := range edit {
 		e(&peer, &call)
 	}

@@ -11,6 +11,7 @@ import (
 	"os"
 
 	"b2bua/bridge"
+	"b2bua/legs"
 	"b2bua/legs/txn"
 )
 
@@ -19,6 +20,9 @@ import (
 func rooms() []room {
 	return []room{
 		describe("legs/txn", "Transactions: one request, its responses, and their retransmission.", txn.Machines()),
+		describe("legs",
+			"Legs: one INVITE usage with one peer. The actions are what goes to the peer and, in lower case, what the bridge hears.",
+			legs.Machines()),
 		describe("bridge",
 			"Calls: an inbound leg, the attempts to find somebody for it, and the record. A timeout after 18x is not hunted on.",
 			bridge.Machines()),
