@@ -157,10 +157,10 @@ func TestRingTimeout(t *testing.T) {
 // first says later changes nothing.
 func TestSilentGatewayIsLeft(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, 2, ringsFor(time.Second))
+	r := newRig(t, 2, ringsFor(20*time.Second))
 	first := r.invite()
 	first.says(100, nil)
-	r.advance(time.Second)
+	r.advance(20 * time.Second)
 	d := *first
 	d.hunted(1)
 	first.gate.Expect("CANCEL")
@@ -178,15 +178,15 @@ func TestSilentGatewayIsLeft(t *testing.T) {
 // Every gateway is silent: 408, and nobody answered.
 func TestAllSilent(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, 2, ringsFor(time.Second))
+	r := newRig(t, 2, ringsFor(20*time.Second))
 	d := r.invite()
 	d.says(100, nil)
 	first := *d
-	r.advance(time.Second)
+	r.advance(20 * time.Second)
 	d.hunted(1)
 	d.says(100, nil)
 	first.cancelled()
-	r.advance(time.Second)
+	r.advance(20 * time.Second)
 	d.cancelled()
 	d.hears("408")
 	r.ends(cdr.EndNoAnswer, cdr.BySystem, 408)

@@ -49,12 +49,12 @@ func TestMaxCallsOutbound(t *testing.T) {
 // An attempt that failed takes no place: the next one on the same trunk has it.
 func TestFailedAttemptsTakeNoPlace(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, 3, func(c *config) { c.carrier().Limits = policy.Limits{MaxCalls: 1} }, ringsFor(time.Second))
+	r := newRig(t, 3, func(c *config) { c.carrier().Limits = policy.Limits{MaxCalls: 1} }, ringsFor(20*time.Second))
 	d := r.invite()
 	d.says(503, nil)
 	silent := *d.hunted(1)
 	silent.says(100, nil)
-	r.advance(time.Second)
+	r.advance(20 * time.Second)
 	d.hunted(2)
 	silent.cancelled()
 	if taken := r.bridge.Taken(); taken["carrier"] != 1 || taken["pbx"] != 1 {
@@ -74,7 +74,7 @@ func TestMaxCPS(t *testing.T) {
 	for name, limit := range map[string]func(*config) *policy.Trunk{"inbound": (*config).pbx, "outbound": (*config).carrier} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := newRig(t, 1, func(c *config) { limit(c).Limits = policy.Limits{MaxCPS: 2} })
+			r := newRig(t, 1, frozen, func(c *config) { limit(c).Limits = policy.Limits{MaxCPS: 2} })
 			busy := func() {
 				d := r.invite()
 				d.says(486, nil)

@@ -38,7 +38,8 @@ type rig struct {
 	engine  *policy.Engine
 	journal *journal
 	old     atomic.Pointer[policy.Snapshot] // what callers are identified by, if not the current one
-	ahead   atomic.Int64                    // how far the clock of the stack is
+	began   time.Time
+	ahead   atomic.Int64 // how far the clock of the stack is
 	caller  *siptest.Peer
 	gates   []*siptest.Peer // of the trunk carrier, by priority
 }
@@ -49,6 +50,7 @@ type config struct {
 	bridge bridge.Config
 	legs   legs.Config
 	relay  rtprelay.Config
+	frozen bool // the clock
 	seen   bool // bypassed media: the two sides see each other's addresses
 	v6     bool // the gateways are on [::1]
 }
@@ -67,7 +69,7 @@ const (
 func newRig(t testing.TB, gateways int, options ...option) *rig {
 	t.Helper()
 	n := rigs.Add(1)
-	r := &rig{t: t, journal: newJournal()}
+	r := &rig{t: t, journal: newJournal(), began: time.Now()}
 	r.ip = func(last int) string { return fmt.Sprintf("127.%d.%d.%d", 20+n/250, 1+n%250, last) }
 	r.caller = siptest.New(t, r.ip(callerIP)+":0")
 	r.config = r.defaults()
@@ -111,10 +113,20 @@ func (r *rig) defaults() *config {
 			Timers:        txn.Defaults(),
 			RejectUnknown: map[string]bool{"default": true},
 			Resolver:      resolve.New(resolve.Config{}),
-			Now:           func() time.Time { return time.Now().Add(time.Duration(r.ahead.Load())) },
+			Now:           func() time.Time { return r.clock().Add(time.Duration(r.ahead.Load())) },
 		},
 	}
 }
+
+func (r *rig) clock() time.Time {
+	if r.config != nil && r.config.frozen {
+		return r.began
+	}
+	return time.Now()
+}
+
+// frozen has the time of the stack stand still, but for advance.
+func frozen(c *config) { c.frozen = true }
 
 // advance has the time of the stack jump.
 func (r *rig) advance(d time.Duration) { r.ahead.Add(int64(d)) }
