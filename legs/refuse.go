@@ -32,6 +32,9 @@ func refuseInitial(m *sipmsg.Message, draining bool) *sipmsg.Message {
 	if draining {
 		return with(refuse(503), "Retry-After", strconv.Itoa(drainRetry))
 	}
+	if len(m.Contacts) == 0 && m.Method == "INVITE" { // RFC 3261 §8.1.1.8
+		return sipmsg.NewResponse(m, 400, "Missing Contact", statelessTag(m))
+	}
 	return nil
 }
 

@@ -23,6 +23,7 @@ func TestRefusedOutsideADialog(t *testing.T) { //nolint:tparallel // one stack f
 		"options at the last":  {"OPTIONS", func(m *sipmsg.Message) { m.MaxForwards = 0 }, 200, map[string]string{"Allow": "INVITE", "Accept": "application/sdp"}},
 		"required extensions":  {"INVITE", header("Require", "100rel, timer"), 420, map[string]string{"Unsupported": "100rel, timer"}},
 		"required of proxies":  {"INVITE", header("Proxy-Require", "sec-agree"), 420, map[string]string{"Unsupported": "sec-agree"}},
+		"no Contact":           {"INVITE", func(m *sipmsg.Message) { m.Contacts = nil }, 400, nil},
 		"unknown method":       {"REGISTER", nil, 405, map[string]string{"Allow": "INVITE"}},
 		"invented method":      {"FROBNICATE", nil, 405, map[string]string{"Allow": "INVITE"}},
 		"method of a dialog":   {"UPDATE", nil, 405, map[string]string{"Allow": "INVITE"}},

@@ -53,6 +53,8 @@ func TestEach(t *testing.T) {
 
 	// A shard that hangs does not hang those who give up.
 	hold, held := make(chan struct{}), make(chan struct{})
+	release := sync.OnceFunc(func() { close(hold) })
+	defer release() // Stop waits for the shard
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		r.stack.Post(5, func(*legs.Core) {
@@ -67,7 +69,7 @@ func TestEach(t *testing.T) {
 	if err := r.stack.Each(ctx, func(*legs.Core) {}); !errors.Is(err, gone) {
 		t.Errorf("error %v", err)
 	}
-	close(hold)
+	release()
 	wg.Wait()
 }
 
@@ -128,6 +130,8 @@ func TestOverload(t *testing.T) {
 	pending, in := r.call("overload-1")
 	r.caller.Expect("100")
 	hold, held := make(chan struct{}), make(chan struct{})
+	release := sync.OnceFunc(func() { close(hold) })
+	defer release() // Stop waits for the shard
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		r.stack.Post(in.shard, func(*legs.Core) {
@@ -156,7 +160,7 @@ func TestOverload(t *testing.T) {
 	r.caller.Send(r.quiet, pending)
 	r.caller.Send(r.quiet, r.caller.Cancel(pending)) // dropped: it will be sent again
 	r.fence(pacer, r.quiet)
-	close(hold)
+	release()
 	wg.Wait()
 	r.caller.Silent()
 	r.caller.Send(r.server, r.caller.Cancel(pending))

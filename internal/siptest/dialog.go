@@ -15,7 +15,7 @@ func SDP(addr netip.AddrPort) []byte {
 
 // Outside builds a request outside any dialog to uri.
 func (p *Peer) Outside(method, uri, from, callID string) *sipmsg.Message {
-	return &sipmsg.Message{
+	m := &sipmsg.Message{
 		Method: method, RequestURI: uri,
 		Vias:        []sipmsg.Via{p.Via()},
 		From:        p.Address("<sip:" + from + "@phone.invalid>;tag=t-" + callID),
@@ -24,12 +24,15 @@ func (p *Peer) Outside(method, uri, from, callID string) *sipmsg.Message {
 		CSeq:        1,
 		MaxForwards: 70,
 	}
+	if method == "INVITE" {
+		m.Contacts = []sipmsg.Address{p.Address("<sip:" + from + "@" + p.Addr().String() + ">")}
+	}
+	return m
 }
 
 // Invite builds the INVITE of a new call to uri.
 func (p *Peer) Invite(uri, from, callID string, body []byte) *sipmsg.Message {
 	m := p.Outside("INVITE", uri, from, callID)
-	m.Contacts = []sipmsg.Address{p.Address("<sip:" + from + "@" + p.Addr().String() + ">")}
 	if m.Body = body; len(body) > 0 {
 		m.ContentType = "application/sdp"
 	}
