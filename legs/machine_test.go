@@ -19,10 +19,15 @@ var ours = Local{Transport: "udp", Host: "192.0.2.1:5060", Product: "b2bua"}
 
 func seedOf(n byte) shard.Seed { return shard.Seed{Key: [16]byte{n}, Node: 1, Shard: 7} }
 
+// crlf makes a message of what is written with plain line ends.
+func crlf(text string) string {
+	return strings.ReplaceAll(strings.TrimLeft(text, "\n"), "\n", "\r\n")
+}
+
 // parse reads a message written with plain line ends.
 func parse(t testing.TB, text string) *sipmsg.Message {
 	t.Helper()
-	m, err := sipmsg.Parse([]byte(strings.ReplaceAll(strings.TrimLeft(text, "\n"), "\n", "\r\n")))
+	m, err := sipmsg.Parse([]byte(crlf(text)))
 	if err != nil {
 		t.Fatalf("%v\n%s", err, text)
 	}
@@ -246,11 +251,11 @@ var uacPaths = map[State][]Input{
 }
 
 // reread writes a state down and reads it back. Nothing may change by that.
-func reread[S any](t testing.TB, s *S) {
+func reread[S any](t tb, s *S) {
 	t.Helper()
 	before, err := json.Marshal(s)
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("%v", err)
 	}
 	var read S
 	if err := json.Unmarshal(before, &read); err != nil {
