@@ -21,7 +21,7 @@ func wellFormed(s *Session) bool {
 	}
 	return !slices.ContainsFunc(lines, func(line string) bool {
 		want, fixed := fields[line[0]]
-		return fixed && len(strings.Fields(line[2:])) != want
+		return fixed && (len(strings.Fields(line[2:])) != want || len(strings.Split(line[2:], " ")) != want && want > 0)
 	})
 }
 
