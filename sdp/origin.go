@@ -25,9 +25,16 @@ func (s *Session) Origin() Origin {
 		return Origin{}
 	}
 	f, _ := splitOrigin(s.lines[i][2:])
-	id, _ := strconv.ParseUint(f.id, 10, 64)
-	version, _ := strconv.ParseUint(f.version, 10, 64)
-	return Origin{Username: f.username, ID: id, Version: version, Address: parseAddr(f.address)}
+	return Origin{Username: f.username, ID: number(f.id), Version: number(f.version), Address: parseAddr(f.address)}
+}
+
+// number reads a number; 0 when it is none or does not fit.
+func number(s string) uint64 {
+	n, err := strconv.ParseUint(s, 10, 64)
+	if err != nil {
+		return 0
+	}
+	return n
 }
 
 // SetOrigin replaces the o= line.

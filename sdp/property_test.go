@@ -194,8 +194,9 @@ func addCorpus(f *testing.F) {
 	}
 }
 
-// FuzzParse: what parses is written and read again without a change, reads as
-// pion reads it, and every method answers.
+// FuzzParse: what parses is written and read again without a change, and every
+// method answers. (The oracle is asked about descriptions that people write, in
+// oracle_test.go: it wraps numbers that are too large, among other things.)
 func FuzzParse(f *testing.F) {
 	addCorpus(f)
 	f.Fuzz(func(t *testing.T, body []byte) {
@@ -210,7 +211,6 @@ func FuzzParse(f *testing.F) {
 		}
 		dump(s)
 		_ = CheckAnswer(s, again)
-		compareWithPion(t, body, s)
 	})
 }
 
