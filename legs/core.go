@@ -49,12 +49,12 @@ type leg interface {
 	request(m *sipmsg.Message, tx *serverTx)
 	finished() // a request of the leg, but for its INVITE, has its final response or never will
 	ended()    // let go of what is around the leg
-	base() *runtime
+	base() *shell
 }
 
-// runtime is what a leg has besides its state: nothing in it is worth writing
+// shell is what a leg has besides its state: nothing in it is worth writing
 // down.
-type runtime struct {
+type shell struct {
 	core  *Core
 	owner any
 	mute  bool // nobody knows this leg: it has no events
@@ -68,10 +68,10 @@ type runtime struct {
 	waiting []sending // what waits for it, in order
 }
 
-func (r *runtime) base() *runtime { return r }
+func (r *shell) base() *shell { return r }
 
 // Owner returns what the bridge attached.
-func (r *runtime) Owner() any { return r.owner }
+func (r *shell) Owner() any { return r.owner }
 
 type posted func(*Core)
 

@@ -132,20 +132,6 @@ func (l *lab) said() []transport.Outgoing {
 	return batch
 }
 
-// last returns the latest message said, which must be what is asked for.
-func (l *lab) last(what string) *sipmsg.Message {
-	l.t.Helper()
-	batch := l.said()
-	if len(batch) == 0 {
-		l.t.Fatalf("nothing was said, wanted %s", what)
-	}
-	m, err := sipmsg.Parse(batch[len(batch)-1].Data)
-	if err != nil {
-		l.t.Fatalf("%v", err)
-	}
-	return m
-}
-
 // text is the wire as one string, for comparison.
 func text(batch []transport.Outgoing) string {
 	var b strings.Builder

@@ -12,7 +12,7 @@ import (
 // only, by the [Handler].
 type Inbound struct {
 	InboundState
-	runtime
+	shell
 	tx *serverTx // of the INVITE; nil when that has ended, or the leg has
 }
 
@@ -20,7 +20,7 @@ type Inbound struct {
 // only, by the [Handler].
 type Outbound struct {
 	OutboundState
-	runtime
+	shell
 	tx *clientTx // of the INVITE; nil until it is on the wire and when that has ended
 }
 
@@ -88,7 +88,7 @@ func (c *Core) Dial(owner any, peer Peer, call *Call) *Outbound {
 		Trunk: peer.Trunk, Accept: peer.InDialogSource,
 	}
 	l := &Outbound{}
-	l.runtime = runtime{core: c, owner: owner, hopURI: call.hop(), hopAddr: peer.Address}
+	l.shell = shell{core: c, owner: owner, hopURI: call.hop(), hopAddr: peer.Address}
 	c.stack.metrics.legs.WithLabelValues("outbound").Inc()
 	l.step(nil, func(out *script) {
 		l.OutboundState = newOutbound(out, call, c.NewSeed(), local, remote)
