@@ -65,7 +65,7 @@ func TestHeadersThatPass(t *testing.T) {
 		"both trusted":            {[]option{trust(true, true)}, append(slices.Clone(always), identity...)},
 		"passed by rule": {
 			[]option{func(c *config) {
-				c.carrier().HeaderPolicy.Pass = []string{"date", "Session-Expires", "P-Asserted-Identity"}
+				c.carrier().HeaderPolicy.Pass = []string{"date", "Session-Expires", "Warning", "P-Asserted-Identity"}
 			}},
 			append(slices.Clone(always), "Date"), // a rule moves what is one leg's own no further, and trusts nobody
 		},

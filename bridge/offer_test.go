@@ -287,6 +287,12 @@ func TestDescriptionsAreClean(t *testing.T) {
 			t.Errorf("%s in\n%s", word, d.got.Body)
 		}
 	}
-	d.answers(gateSDP(d.gate)).callerBye()
+	far := netip.AddrPortFrom(d.gate.Addr().Addr(), 4002)
+	d.answers(describe(far, "i=callees-host", "u=http://callees-host/", "a=tool:callees-agent",
+		"m=audio PORT RTP/AVP 0", "i=callees-host", "a=rtcp:4003 IN IP4 "+far.Addr().String(), "a=ssrc:1 cname:user@callees-host"))
+	if got := parse(t, d.answer.Body); got.SessionName() != "-" || strings.Contains(string(d.answer.Body), "callees") {
+		t.Errorf("answered with\n%s", d.answer.Body)
+	}
+	d.callerBye()
 	r.record()
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -23,7 +24,7 @@ import (
 )
 
 // A rig is a stack with a bridge, a caller and gateways, each on a loopback
-// address that no other rig uses. When the test ends, nothing may be left of
+// address that no other rig uses, nor one of a test that runs beside this. When the test ends, nothing may be left of
 // its calls: no leg, no port, no place on a trunk, no record that the test did
 // not look at; and nobody may have heard anything of the other side.
 type rig struct {
@@ -70,7 +71,7 @@ func newRig(t testing.TB, gateways int, options ...option) *rig {
 	t.Helper()
 	n := rigs.Add(1)
 	r := &rig{t: t, journal: newJournal(), began: time.Now()}
-	r.ip = func(last int) string { return fmt.Sprintf("127.%d.%d.%d", 20+n/250, 1+n%250, last) }
+	r.ip = func(last int) string { return fmt.Sprintf("127.%d.%d.%d", 100+os.Getpid()%128, n%250, last) }
 	r.caller = siptest.New(t, r.ip(callerIP)+":0")
 	r.config = r.defaults()
 	c := r.config
