@@ -2,6 +2,7 @@ package legs
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -117,8 +118,8 @@ func (r *relay) establish(callID string) (d dialogue) {
 // find returns the latest message of that method and status.
 func (r *relay) find(method string, status int) *sipmsg.Message {
 	r.lab.t.Helper()
-	for i := len(r.lab.wire) - 1; i >= 0; i-- {
-		m, err := sipmsg.Parse(r.lab.wire[i].Data)
+	for _, v := range slices.Backward(r.lab.wire) {
+		m, err := sipmsg.Parse(v.Data)
 		if err != nil {
 			r.lab.t.Fatalf("%v", err)
 		}

@@ -43,7 +43,7 @@ func FuzzReceive(f *testing.F) {
 		if !known {
 			from = labNobody
 		}
-		for _, d := range strings.Split(text, "----\r\n") {
+		for d := range strings.SplitSeq(text, "----\r\n") {
 			l.hear(from, []byte(d))
 			l.pass(100 * time.Millisecond)
 		}
