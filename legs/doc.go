@@ -5,11 +5,15 @@
 //
 // The way of a message, and the order to read the files in:
 //
-//	receive.go   transport -> sipmsg -> identify -> shard, in the reader's goroutine
+//	stack.go     what there is: listeners, shards, cores
+//	receive.go   transport -> sipmsg -> identify -> shard, in the reader's goroutine (refuse.go, recent.go)
 //	core.go      one shard: transactions, legs, timers, all touched by its runner only
 //	server.go    requests: transactions, dialogs, what is answered without a bridge
 //	client.go    responses, time-outs, transport errors
-//	inbound.go   the UAS machine: pure, (input, now) -> actions
-//	outbound.go  the UAC machine: likewise
+//	state.go     the two machines as tables
+//	inbound.go   the UAS machine: pure, (input, now) -> actions (echo.go, repeat.go)
+//	outbound.go  the UAC machine: likewise (dialog.go is common to both)
 //	perform.go   the actions, done: transactions, bytes, events
+//	hop.go       where a request goes, and its look-up
+//	fence.go     what is done when any of this panics
 package legs

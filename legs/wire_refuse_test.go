@@ -29,6 +29,7 @@ func TestRefusedOutsideADialog(t *testing.T) { //nolint:tparallel // one stack f
 		"method of a dialog":   {"UPDATE", nil, 405, map[string]string{"Allow": "INVITE"}},
 		"BYE without a dialog": {"BYE", nil, 481, nil},
 		"URN":                  {"INVITE", func(m *sipmsg.Message) { m.RequestURI = "urn:service:sos" }, 416, nil},
+		"without a Contact":    {"INVITE", func(m *sipmsg.Message) { m.Contacts = nil }, 400, nil},
 		"tag of somebody else": {"BYE", func(m *sipmsg.Message) { m.To.Raw += ";tag=foreign" }, 481, nil},
 		"INVITE with such":     {"INVITE", func(m *sipmsg.Message) { m.To.Raw += ";tag=foreign" }, 481, nil},
 		"tag that looks ours":  {"BYE", func(m *sipmsg.Message) { m.To.Raw += ";tag=b000u8gitcp7m3rnhvke4okje" }, 481, nil},

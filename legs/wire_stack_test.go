@@ -21,6 +21,10 @@ func TestStartNeedsItsParts(t *testing.T) {
 	if _, err := legs.Start(legs.Config{}); err == nil {
 		t.Error("started without anything")
 	}
+	l := []transport.ListenerConfig{{URL: "udp://127.0.0.1:0"}}
+	if _, err := legs.Start(legs.Config{Listeners: l}); err == nil {
+		t.Error("started without a handler")
+	}
 }
 
 // A listener that cannot be bound is named, and leaves nothing behind, even
@@ -37,6 +41,22 @@ func TestStartOnATakenAddress(t *testing.T) {
 	}
 	if _, err := legs.Start(cfg); err == nil || !strings.Contains(err.Error(), r.server.String()) {
 		t.Errorf("error %v", err)
+	}
+}
+
+func TestSelect(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	for network, want := range map[string]netip.AddrPort{"default": r.server, "quiet": r.quiet} {
+		i, ok := r.stack.SelectListener(network, r.gate.Addr())
+		r.on(out, func(c *legs.Core) {
+			if j, same := c.Select(network, r.gate.Addr()); !ok || !same || i != j || c.Listener(i).Addr != want {
+				t.Errorf("%s: %d %v, %d %v", network, i, ok, j, same)
+			}
+		})
+	}
+	if _, ok := r.stack.SelectListener("nowhere", r.gate.Addr()); ok {
+		t.Error("a listener of no network")
 	}
 }
 
