@@ -20,6 +20,12 @@ func (c *Core) start(l leg, a action) {
 	raw, err := a.msg.Bytes()
 	if err != nil {
 		c.stack.log.Error("a request cannot be written", "method", a.msg.Method, "err", err)
+		if a.msg.Method != "INVITE" { // its Reason is not worth a call that never ends
+			a.msg.Headers = nil
+			raw, err = a.msg.Bytes()
+		}
+	}
+	if err != nil {
 		c.failed(l, a.msg.Method, quiet, ByTransport)
 		return
 	}

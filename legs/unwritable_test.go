@@ -8,7 +8,7 @@ import (
 )
 
 // What the bridge gives and cannot be written is left out of what must be sent
-// all the same: a CANCEL, an ACK.
+// all the same: a CANCEL, a BYE, an ACK.
 func TestUnwritableReasonAndBody(t *testing.T) {
 	t.Parallel()
 	r := newRelay(t)
@@ -21,8 +21,12 @@ func TestUnwritableReasonAndBody(t *testing.T) {
 	if m := r.find("CANCEL", 0); m.Header("Reason") != "" {
 		t.Errorf("Reason %q", m.Header("Reason"))
 	}
-	r.lab.hear(labPeer, bytesOf(t, sipmsg.NewResponse(ours, 200, "", "g"))) // BYE cannot be written: no leg hangs on it
-	r.find("ACK", 0)
+	r.lab.hear(labPeer, bytesOf(t, sipmsg.NewResponse(ours, 200, "", "g")))
+	bye := r.find("BYE", 0)
+	if bye.Header("Reason") != "" {
+		t.Errorf("Reason %q", bye.Header("Reason"))
+	}
+	r.lab.hear(labPeer, bytesOf(t, sipmsg.NewResponse(bye, 200, "", "")))
 	do(func() { r.pair.in.Hangup("") })
 	if n := len(r.lab.stack.cores[out.Seed.Shard].legs); n != 0 || r.lab.crashes != 0 {
 		t.Errorf("%d legs left, %d crashes", n, r.lab.crashes)
