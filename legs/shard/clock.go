@@ -43,17 +43,27 @@ func (s *Set[E]) Stop() {
 // called from Handle.
 func (s *Set[E]) Advance(now time.Time) {
 	for {
-		first := int64(never)
-		for i := range s.next {
-			first = min(first, s.next[i].Load())
-		}
-		if first > tickAt(s.base, now) {
+		at, ok := s.Next()
+		if !ok || at.After(now) {
 			break
 		}
-		s.set(s.base.Add(time.Duration(first) * Resolution))
+		s.set(at)
 		s.kick(s.Now(), math.MaxInt)
 	}
 	s.set(now)
+}
+
+// Next is when the first timer is due, or earlier when a shard has not said yet,
+// for those who drive the set with Advance; ok is false when there is none.
+func (s *Set[E]) Next() (at time.Time, ok bool) {
+	first := int64(never)
+	for i := range s.next {
+		first = min(first, s.next[i].Load())
+	}
+	if first == never {
+		return time.Time{}, false
+	}
+	return s.base.Add(time.Duration(first) * Resolution), true
 }
 
 // set moves the manual clock, forwards only.

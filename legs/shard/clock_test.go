@@ -206,3 +206,25 @@ func TestHandOverOfWaiting(t *testing.T) {
 		t.Error("shard 3 never ran")
 	}
 }
+
+// Who drives the clock by hand can go from timer to timer.
+func TestNext(t *testing.T) {
+	s := newSet(Config[time.Duration]{Handle: func(*Shard[time.Duration], time.Duration, time.Time) {}})
+	s.Advance(t0)
+	if at, ok := s.Next(); ok {
+		t.Errorf("nothing to do, and yet at %v", at)
+	}
+	s.Shard(9).Wheel.Schedule(t0.Add(time.Hour), 0)
+	s.Enqueue(9, New, 0)
+	for range 100 {
+		at, ok := s.Next()
+		if !ok {
+			return
+		}
+		if at.After(t0.Add(time.Hour)) {
+			t.Fatalf("overslept: %v", at.Sub(t0))
+		}
+		s.Advance(at)
+	}
+	t.Error("there is always something to do")
+}
