@@ -50,6 +50,9 @@ func build(cfg Config) (*api, *chi.Mux) {
 	a.registerCDRs()
 	a.registerHealth()
 	a.schemas.finish()
+	if cfg.Debug {
+		registerDebug(r)
+	}
 	return a, r
 }
 

@@ -35,6 +35,9 @@ type Config struct {
 	// Empty refuses them all.
 	Token string
 
+	// Debug serves the runtime's profiles below /debug/pprof/, with the token.
+	Debug bool
+
 	Version string       // of this build, in the Server header of authenticated answers
 	Logger  *slog.Logger // nil discards
 	Own     *Metrics     // of this package; nil counts for nobody

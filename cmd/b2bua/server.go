@@ -304,7 +304,7 @@ func (s *server) startHTTP(ctx context.Context) error {
 	handler := api.New(api.Config{
 		Policy: s.policy, Calls: calls{s.bridge}, CDRs: s.store, Ready: s.ready,
 		Unavailable: store.ErrUnavailable,
-		Metrics:     promhttp.HandlerFor(s.reg, promhttp.HandlerOpts{}), Token: token,
+		Metrics:     promhttp.HandlerFor(s.reg, promhttp.HandlerOpts{}), Token: token, Debug: s.cfg.HTTP.Debug,
 		Version: buildVersion(), Logger: s.log, Own: api.NewMetrics(s.reg),
 	})
 	s.http = api.NewServer(s.cfg.HTTP.Listen, handler, s.log)

@@ -97,6 +97,7 @@ type HTTP struct {
 	Listen    string  `yaml:"listen" doc:"address:port of the REST API, health and metrics; port 0 takes a free one"`
 	TokenFile string  `yaml:"token_file" doc:"file with the admin token, made at first start with mode 0600"`
 	TLS       HTTPTLS `yaml:"tls"`
+	Debug     bool    `yaml:"debug" doc:"serve the runtime's profiles below /debug/pprof/, with the token; they show what is in memory"`
 }
 
 // HTTPTLS is the TLS side of [HTTP].

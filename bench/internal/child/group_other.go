@@ -1,0 +1,9 @@
+//go:build !linux
+
+package child
+
+import "os/exec"
+
+func ownGroup(*exec.Cmd) {}
+
+func killGroup(int) {}
