@@ -1,6 +1,7 @@
 package legs
 
 import (
+	"net/netip"
 	"strings"
 
 	"b2bua/legs/shard"
@@ -16,6 +17,8 @@ type clientTx struct {
 	leg   leg
 	quiet bool // nobody waits for the outcome
 	alarm alarm
+
+	shrunk bool // its request was too long for the path, and has been sent again
 }
 
 // response takes a response to its transaction. What matches none is stray.
@@ -137,12 +140,37 @@ func (t *clientTimer) enter(c *Core) {
 	c.applyClient(tx, tx.Fire(c.now))
 }
 
-// unsent is a send that the kernel refused, on its way to its transaction.
-type unsent struct{ branch, method string }
+// unsent is a request that the kernel refused to send, or that the network says
+// has not arrived, on its way to its transaction.
+type unsent struct {
+	branch, method string
+	peer           netip.AddrPort // where the error says it went
+	tooLong        bool           // for a link on the way
+}
 
+// enter fails the transaction (RFC 3261 §17.1.4) when it is the one that the
+// error is about: its request went there, and is still unanswered. ICMP can be
+// forged, and it can come late.
 func (u unsent) enter(c *Core) {
-	if tx, ok := c.clients.Client(txn.ClientKey{Branch: u.branch, Method: u.method}); ok {
-		c.leg = tx.leg
-		c.applyClient(tx, tx.Fail(c.now))
+	tx, ok := c.clients.Client(txn.ClientKey{Branch: u.branch, Method: u.method})
+	if !ok || !samePeer(tx.flow.Peer, u.peer) {
+		c.stray("error")
+		return
 	}
+	if tx.Request == nil {
+		return // it has been answered
+	}
+	c.leg = tx.leg
+	if u.tooLong && !tx.shrunk {
+		// The kernel knows the path's MTU now and cuts the next one to fit.
+		tx.shrunk = true
+		c.send(tx.flow, tx.Request)
+		return
+	}
+	c.applyClient(tx, tx.Fail(c.now))
+}
+
+// samePeer compares without the zone, which has more than one name.
+func samePeer(a, b netip.AddrPort) bool {
+	return a.Port() == b.Port() && a.Addr().WithZone("") == b.Addr().WithZone("")
 }

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"runtime/debug"
 	"strconv"
+	"syscall"
 
 	"b2bua/legs/shard"
 	"b2bua/legs/sipmsg"
@@ -166,15 +167,20 @@ func (s *Stack) stateless(flow transport.Flow, m *sipmsg.Message) (transport.Out
 	return transport.Outgoing{Flow: flow, Data: raw}, true
 }
 
-// sendError tells the transaction of a datagram that the kernel refused it.
+// sendError tells the transaction of a request that the kernel refused it, or
+// that it has not arrived. Nobody waits for a response or an ACK: those who do
+// not get one ask again.
 func (s *Stack) sendError(o transport.Outgoing, err error) {
-	s.log.Debug("a datagram could not be sent", "to", o.Flow.Peer, "err", err)
+	if !s.ready.Load() {
+		return // it is about a process before this one
+	}
+	s.log.Debug("a message was not delivered", "to", o.Flow.Peer, "err", err)
 	method, branch, ok := requestOf(o.Data)
 	if !ok || method == "ACK" {
 		return
 	}
 	if _, id, ok := shard.Owner(branch); ok {
-		s.shards.Admit(id, unsent{branch, method})
+		s.shards.Admit(id, unsent{branch, method, o.Flow.Peer, errors.Is(err, syscall.EMSGSIZE)})
 	}
 }
 

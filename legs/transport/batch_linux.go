@@ -12,6 +12,9 @@ import (
 type inbox struct {
 	sock *socket
 	ms   []ipv4.Message
+
+	look func(fd uintptr) bool // inbox.poll
+	fds  [1]unix.PollFd
 }
 
 // newInbox makes room for batch datagrams. Each buffer is one byte longer than
@@ -24,11 +27,35 @@ func newInbox(sock *socket, batch, size int) *inbox {
 	for i := range in.ms {
 		in.ms[i].Buffers = [][]byte{slab[i*size : (i+1)*size : (i+1)*size]}
 	}
+	in.look = in.poll
 	return in
 }
 
-// read waits for at least one datagram and takes as many as there are.
-func (in *inbox) read() (int, error) { return in.sock.batch.ReadBatch(in.ms, 0) }
+// wait returns when there is something to read, and whether the error queue has
+// something. Asking each time costs less than the read that finds nothing would,
+// and it is the only way that misses no error: the kernel hands the error itself
+// to whoever uses the socket next, which may be a sender.
+func (in *inbox) wait() (troubled bool, err error) {
+	if err := in.sock.raw.Read(in.look); err != nil {
+		return false, err
+	}
+	return in.fds[0].Revents&unix.POLLERR != 0, nil
+}
+
+// poll runs when the runtime has been told to wake us for whatever comes from
+// now on, and again when it does: what is there already is seen here, so nothing
+// falls between.
+func (in *inbox) poll(fd uintptr) bool {
+	in.fds[0] = unix.PollFd{Fd: int32(fd), Events: unix.POLLIN}
+	n, err := unix.Poll(in.fds[:], 0)
+	return n > 0 || err != nil // an error of poll is one of read, too
+}
+
+// read takes as many datagrams as there are; when there is none it fails with an
+// error that isPending knows.
+func (in *inbox) read() (int, error) {
+	return in.sock.batch.ReadBatch(in.ms, unix.MSG_DONTWAIT)
+}
 
 // datagram returns the i-th datagram of the last read.
 func (in *inbox) datagram(i int) ([]byte, netip.AddrPort) {

@@ -14,6 +14,7 @@ type Metrics struct {
 	oversize, congestion    prometheus.Counter
 	readErrors, sendErrors  prometheus.Counter
 	panics                  prometheus.Counter
+	icmp                    [icmpReasons]prometheus.Counter
 
 	set atomic.Pointer[Set] // nil until a Set uses it
 }
@@ -30,7 +31,11 @@ type Metrics struct {
 //	                                                 room to send; kernel: receive buffer full
 //	b2bua_transport_read_errors_total
 //	b2bua_transport_send_errors_total
-//	b2bua_transport_panics_total                     caught in Receive
+//	b2bua_transport_icmp_errors_total{reason}        what the network said of datagrams sent:
+//	                                                 port_unreachable, host_unreachable,
+//	                                                 network_unreachable, prohibited, too_long,
+//	                                                 expired, other
+//	b2bua_transport_panics_total                     caught in Receive or SendError
 //	b2bua_transport_receive_buffer_bytes             smallest that the kernel has granted
 func NewMetrics(reg prometheus.Registerer) *Metrics {
 	m := &Metrics{}
@@ -60,6 +65,13 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "b2bua_transport_receive_buffer_bytes", Help: "Smallest receive buffer that the kernel has granted.",
 		}, m.buffer))
+	for i := range m.icmp {
+		m.icmp[i] = prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "b2bua_transport_icmp_errors_total", Help: "ICMP errors about datagrams sent, by reason.",
+			ConstLabels: prometheus.Labels{"reason": icmpReason(i).String()},
+		})
+		all = append(all, m.icmp[i])
+	}
 	if reg != nil {
 		reg.MustRegister(all...)
 	}

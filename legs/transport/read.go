@@ -21,6 +21,7 @@ type reader struct {
 	set      *Set
 	listener int
 	in       *inbox
+	errs     *errqueue
 	packets  []Packet
 
 	failures int       // in a row
@@ -31,6 +32,7 @@ func newReader(s *Set, listener int, sock *socket) *reader {
 	return &reader{
 		set: s, listener: listener,
 		in:      newInbox(sock, s.cfg.Batch, s.cfg.MaxDatagram),
+		errs:    newErrqueue(sock),
 		packets: make([]Packet, 0, s.cfg.Batch),
 	}
 }
@@ -39,19 +41,59 @@ func newReader(s *Set, listener int, sock *socket) *reader {
 // has died in silence is the worst of all faults.
 func (r *reader) loop() {
 	for {
-		n, err := r.in.read()
-		if errors.Is(err, net.ErrClosed) {
+		err := r.turn()
+		switch {
+		case err == nil:
+			r.failures = 0
+		case errors.Is(err, net.ErrClosed):
 			return
-		}
-		if err != nil {
+		case !isPending(err):
 			r.failed(err)
-			continue
-		}
-		r.failures = 0
-		if r.collect(n, time.Now()); len(r.packets) > 0 {
-			r.deliver()
 		}
 	}
+}
+
+// turn waits, and takes one batch of errors and one of datagrams: neither can
+// hold up the other.
+func (r *reader) turn() error {
+	troubled, err := r.in.wait()
+	if err != nil {
+		return err
+	}
+	if troubled {
+		if err := r.undeliverable(); err != nil {
+			return err
+		}
+	}
+	n, err := r.in.read()
+	if err != nil {
+		return err
+	}
+	if r.collect(n, time.Now()); len(r.packets) > 0 {
+		r.fenced(func() { r.set.cfg.Receive(r.packets) })
+	}
+	return nil
+}
+
+// undeliverable reports what the network says has not arrived.
+func (r *reader) undeliverable() error {
+	n, err := r.errs.read()
+	if err != nil {
+		return err
+	}
+	for i := range n {
+		data, peer, e, ok := r.errs.at(i)
+		if !ok {
+			continue
+		}
+		reason := e.reason()
+		r.set.cfg.Metrics.icmp[reason].Inc()
+		if reason.fatal() {
+			out := Outgoing{Flow: Flow{Listener: r.listener, Peer: peer}, Data: data}
+			r.fenced(func() { r.set.cfg.SendError(out, e) })
+		}
+	}
+	return nil
 }
 
 // collect makes packets of what was read, and counts. Keep-alives end here: what
@@ -76,15 +118,15 @@ func (r *reader) collect(n int, now time.Time) {
 	m.receivedBytes.Add(float64(bytes))
 }
 
-// deliver calls Receive behind a fence.
-func (r *reader) deliver() {
+// fenced keeps a panic of those who are told from ending the reader.
+func (r *reader) fenced(tell func()) {
 	defer func() {
 		if v := recover(); v != nil {
 			r.set.cfg.Metrics.panics.Inc()
 			r.set.cfg.Logger.Error("panic while receiving", "panic", v, "stack", string(debug.Stack()))
 		}
 	}()
-	r.set.cfg.Receive(r.packets)
+	tell()
 }
 
 func (r *reader) failed(err error) {

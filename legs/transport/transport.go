@@ -93,7 +93,11 @@ type Config struct {
 	Receive func([]Packet)
 
 	// SendError is told of a message that could not be sent, in the goroutine
-	// that called Write. nil: only counted.
+	// that called Write; and of one that was sent over UDP in vain, as the
+	// network says, in a goroutine that reads. Then the error is an [*ICMPError],
+	// Data is no more than the beginning of the message and valid only during the
+	// call, and whoever acts on it should make sure that the message did go
+	// there: ICMP can be forged. nil: only counted.
 	SendError func(Outgoing, error)
 
 	Logger  *slog.Logger // nil discards

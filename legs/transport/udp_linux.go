@@ -17,6 +17,7 @@ import (
 // A socket is one UDP socket, read and written in batches.
 type socket struct {
 	conn   *net.UDPConn
+	raw    syscall.RawConn
 	batch  batchConn
 	buffer int           // bytes of receive buffer granted
 	lost   atomic.Uint64 // datagrams the kernel has dropped, as of the last look
@@ -74,6 +75,9 @@ func bindUDP(addr netip.AddrPort, shared bool, buffer int) (*socket, error) {
 			if err == nil {
 				granted, err = growBuffers(int(fd), buffer)
 			}
+			if err == nil {
+				err = recvErrors(int(fd), addr.Addr().Is6())
+			}
 		})
 		return errors.Join(cerr, err)
 	}}
@@ -86,6 +90,9 @@ func bindUDP(addr netip.AddrPort, shared bool, buffer int) (*socket, error) {
 		return nil, errors.Join(fmt.Errorf("unexpected connection %T", pc), pc.Close())
 	}
 	sock := &socket{conn: conn, buffer: granted}
+	if sock.raw, err = conn.SyscallConn(); err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
 	if network == "udp4" {
 		sock.batch = ipv4.NewPacketConn(conn)
 	} else {
@@ -133,12 +140,8 @@ func (s *socket) close() error { return s.conn.Close() }
 
 // control runs f with the descriptor.
 func (s *socket) control(f func(fd int) error) error {
-	c, err := s.conn.SyscallConn()
-	if err != nil {
-		return err
-	}
 	var ferr error
-	err = c.Control(func(fd uintptr) { ferr = f(int(fd)) })
+	err := s.raw.Control(func(fd uintptr) { ferr = f(int(fd)) })
 	return errors.Join(err, ferr)
 }
 

@@ -43,6 +43,8 @@ func (s *socket) kernelDrops() uint64 { return 0 }
 
 func isCongestion(error) bool { return false }
 
+func isPending(error) bool { return false }
+
 // An inbox holds the one datagram of a reader.
 type inbox struct {
 	sock *socket
@@ -54,6 +56,9 @@ type inbox struct {
 func newInbox(sock *socket, _, size int) *inbox {
 	return &inbox{sock: sock, buf: make([]byte, size+1)}
 }
+
+// wait leaves the waiting to read.
+func (in *inbox) wait() (troubled bool, err error) { return false, nil }
 
 func (in *inbox) read() (int, error) {
 	n, peer, err := in.sock.conn.ReadFromUDPAddrPort(in.buf)

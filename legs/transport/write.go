@@ -56,15 +56,26 @@ func (s *Set) check(out *Outgoing) error {
 	return nil
 }
 
+// sendTries is how often a message is tried. What ICMP says of one datagram the
+// kernel hands to whoever uses the socket next, so a failure may be another
+// message's; and while a reader takes such errors off the queue, the next one
+// stands in its place. An error of the message's own comes every time.
+const sendTries = 16
+
 // send empties the writer. A message that fails is taken out and the rest goes
 // on.
 func (s *Set) send(sock *socket, w *writer) {
 	m := s.cfg.Metrics
 	defer w.reset()
-	for w.left() > 0 {
+	for tries := 1; w.left() > 0; {
 		n, bytes, err := w.write(sock)
 		m.sent.Add(float64(n))
 		m.sentBytes.Add(float64(bytes))
+		if isPending(err) && !isCongestion(err) && tries < sendTries {
+			tries++
+			continue
+		}
+		tries = 1
 		switch {
 		case err == nil:
 		case isCongestion(err):
