@@ -96,8 +96,9 @@ func (f *Framer) empty(b []byte) (piece Piece, n int, done bool) {
 // two parsers read differently lets a peer hide a message in another.
 func contentLengthOf(head []byte) (length int, reason string) {
 	length = -1
-	line, rest := cutLine(head)
+	_, rest := cutLine(head)
 	for len(rest) > 0 {
+		var line []byte
 		line, rest = cutLine(rest)
 		for len(rest) > 0 && isBlank(rest[0]) { // folded: RFC 3261 §7.3.1
 			var more []byte

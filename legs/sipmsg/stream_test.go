@@ -137,7 +137,7 @@ func FuzzFramer(f *testing.F) {
 	f.Add([]byte(streamed("l: 2")+"ab"+streamed("l: 0")), uint8(3))
 	f.Add([]byte("\r\n\r\n\r\n"+streamed("Content-Length:", "\t1")+"x"), uint8(2))
 	f.Add([]byte(streamed("l: 1", "L : 1", "\v l: 7")+"xyz"), uint8(1))
-	f.Add([]byte(carrierINVITE), uint8(200))
+	f.Add(carrierINVITE, uint8(200))
 	f.Fuzz(func(t *testing.T, stream []byte, step uint8) {
 		const limit = 4096
 		whole, wholeErr := cut(string(stream), limit, len(stream))
@@ -183,7 +183,7 @@ func messages(found []string) string {
 }
 
 func BenchmarkFramer(b *testing.B) {
-	stream := []byte(carrierINVITE)
+	stream := carrierINVITE
 	var f sipmsg.Framer
 	b.ReportAllocs()
 	for b.Loop() {
