@@ -179,6 +179,14 @@ func scanCDR(scan func(...any) error) (r cdr.Record, err error) {
 	return r, err
 }
 
+// cdrKey names a record.
+type cdrKey struct {
+	callID  string
+	started int64 // microseconds since 1970
+}
+
+func keyOf(r *cdr.Record) cdrKey { return cdrKey{text(r.CallID), r.StartedAt.UnixMicro()} }
+
 // readAttempts adds the attempts of a page of records, newest record first.
 func (s *Store) readAttempts(ctx context.Context, records []cdr.Record) error {
 	if len(records) == 0 {

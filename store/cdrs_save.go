@@ -7,31 +7,41 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"b2bua/cdr"
 )
 
-func cdrTable() table {
-	return newTable("cdrs", `call_id started_at node_id caller called inbound_trunk outbound_trunk ringing_at answered_at ended_at
-		duration_ms billable_ms pdd_ms sip_status q850_cause hung_up_by end_reason policy_revision received media related_calls`)
+func cdrTable() bulk {
+	return newBulk("cdrs", `call_id started_at:timestamptz node_id caller called inbound_trunk outbound_trunk
+		ringing_at:timestamptz answered_at:timestamptz ended_at:timestamptz duration_ms:bigint billable_ms:bigint pdd_ms:bigint
+		sip_status:bigint q850_cause:bigint hung_up_by end_reason policy_revision:bigint received:jsonb media:jsonb related_calls:jsonb`, 2)
 }
 
-func attemptTable() table {
-	return newTable("cdr_attempts", `call_id call_started_at attempt_no reason trunk gateway sent_sip_call_id sent_request_uri
-		sent_destination sent_caller sent_called started_at ringing_at answered_at ended_at billable_ms sip_status end_reason`)
+func attemptTable() bulk {
+	return newBulk("cdr_attempts", `call_id call_started_at:timestamptz attempt_no:bigint reason trunk gateway sent_sip_call_id
+		sent_request_uri sent_destination sent_caller sent_called started_at:timestamptz ringing_at:timestamptz
+		answered_at:timestamptz ended_at:timestamptz billable_ms:bigint sip_status:bigint end_reason`, 3)
 }
 
-// cdrKey names a record.
-type cdrKey struct {
-	callID  string
-	started int64 // microseconds since 1970
-}
+// errTwice rolls back a batch that has an attempt_no twice in one record, and
+// errKnown one with a record that is there already.
+var (
+	errTwice = fmt.Errorf("%w: an attempt_no twice", cdr.ErrBadRecord)
+	errKnown = errors.New("a record is there already")
+)
 
-func keyOf(r *cdr.Record) cdrKey { return cdrKey{text(r.CallID), r.StartedAt.UnixMicro()} }
+// A cdrRow is a record as rows.
+type cdrRow struct {
+	row      []any
+	attempts [][]any
+}
 
 // SaveCDRs implements [cdr.Sink]: all records and their attempts in one
 // transaction; those that are there already stay as they are.
+//
+// A batch is nearly always new, so it is saved as such. Only after a crash, or
+// next to another process, it is not: then the rows go one by one, because only
+// a record that is new brings its attempts.
 func (s *Store) SaveCDRs(ctx context.Context, records []cdr.Record) error {
 	if len(records) == 0 {
 		return nil
@@ -43,42 +53,63 @@ func (s *Store) SaveCDRs(ctx context.Context, records []cdr.Record) error {
 		return cmp.Or(strings.Compare(a.CallID, b.CallID), a.StartedAt.Compare(b.StartedAt))
 	})
 	return s.timed(opSaveCDRs, func() error {
+		rows, err := s.cdrRows(records)
+		if err != nil {
+			return err
+		}
+		if err := s.prepare(ctx); err != nil {
+			return err
+		}
+		if err := s.prepareBulks(ctx, cdrTable(), attemptTable()); err != nil {
+			return err
+		}
+		err = s.write(ctx, func(x tx) error { return s.saveFresh(ctx, x, rows) })
+		if !errors.Is(err, errKnown) {
+			return err
+		}
 		return s.write(ctx, func(x tx) error {
-			return chunks(records, insertRows, func(part []cdr.Record) error { return s.saveCDRs(ctx, x, part) })
+			for i := range rows {
+				if err := s.saveFresh(ctx, x, rows[i:i+1]); err != nil && !errors.Is(err, errKnown) {
+					return err
+				}
+			}
+			return nil
 		})
 	})
 }
 
-func (s *Store) saveCDRs(ctx context.Context, x tx, records []cdr.Record) error {
+// saveFresh saves records of which none is there, or returns errKnown.
+func (s *Store) saveFresh(ctx context.Context, x tx, records []cdrRow) error {
 	rows := make([][]any, len(records))
-	for i := range records {
-		var err error
-		if rows[i], err = s.cdrArgs(&records[i]); err != nil {
-			return err
-		}
+	var attempts [][]any
+	for i, r := range records {
+		rows[i] = r.row
+		attempts = append(attempts, r.attempts...)
 	}
-	// What is returned was not there before: only its attempts are new.
-	t := cdrTable()
-	query := t.insertSQL(x.dialect, len(rows)) + " ON CONFLICT (call_id, started_at) DO NOTHING RETURNING call_id, started_at"
-	fresh := make(map[cdrKey]bool, len(rows))
-	err := each(ctx, x, query, flat(rows), func(scan func(...any) error) error {
-		var at time.Time
-		var id string
-		err := scan(&id, timeInto{&at})
-		fresh[cdrKey{id, at.UnixMicro()}] = true
-		return err
-	})
+	fresh, err := s.insertBulk(ctx, x, cdrTable(), rows)
 	if err != nil {
 		return err
 	}
-	var attempts [][]any
-	for i := range records {
-		if r := &records[i]; fresh[keyOf(r)] {
-			delete(fresh, keyOf(r)) // the same call twice in one batch: the first one counts
-			attempts = append(attempts, s.attemptArgs(r)...)
-		}
+	if fresh < int64(len(rows)) {
+		return errKnown
 	}
-	return attemptTable().insert(ctx, x, attempts)
+	fresh, err = s.insertBulk(ctx, x, attemptTable(), attempts)
+	if err == nil && fresh < int64(len(attempts)) {
+		err = errTwice
+	}
+	return err
+}
+
+func (s *Store) cdrRows(records []cdr.Record) ([]cdrRow, error) {
+	rows := make([]cdrRow, len(records))
+	for i := range records {
+		row, err := s.cdrArgs(&records[i])
+		if err != nil {
+			return nil, err
+		}
+		rows[i] = cdrRow{row, s.attemptArgs(&records[i])}
+	}
+	return rows, nil
 }
 
 // cdrArgs returns a record's row.

@@ -17,6 +17,7 @@ type dialect struct {
 	goose      goose.Dialect
 	migrations fs.FS
 	unnamed    bool                // parameters in order are ? rather than $1, $2
+	lists      bool                // a parameter may be a list
 	snapshot   *sql.TxOptions      // of a transaction that sees one state
 	time       func(time.Time) any // a time as an argument
 	classify   func(error) class   // of an error from the driver

@@ -35,6 +35,7 @@ func postgresDialect() (dialect, error) {
 		name:       "postgres",
 		goose:      goose.DialectPostgres,
 		migrations: migrations.Postgres(),
+		lists:      true,
 		snapshot:   &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true},
 		time:       func(t time.Time) any { return micros(t) },
 		classify:   classifyPostgres,

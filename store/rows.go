@@ -102,7 +102,10 @@ func chunks[T any](rows []T, size int, f func([]T) error) error {
 }
 
 func flat(rows [][]any) []any {
-	var args []any
+	if len(rows) == 0 {
+		return nil
+	}
+	args := make([]any, 0, len(rows)*len(rows[0]))
 	for _, row := range rows {
 		args = append(args, row...)
 	}

@@ -75,6 +75,10 @@ func sqliteDSN(path string, write bool) string {
 	}}
 	if write {
 		q.Set("_txlock", "immediate")
+		// A batch of CDRs must fit, or its pages are written twice; and several
+		// batches are carried from the WAL into the file at once.
+		q.Add("_pragma", "cache_size(-16384)")       // KiB at most
+		q.Add("_pragma", "wal_autocheckpoint(4000)") // pages of 4 KiB
 	} else {
 		q.Add("_pragma", "query_only(1)")
 	}

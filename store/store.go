@@ -46,6 +46,8 @@ type Store struct {
 
 	ready     atomic.Bool // the schema is up to date, or is not ours to change
 	preparing sync.Mutex
+
+	bulks bulks
 }
 
 // Open opens the database that url names:
@@ -119,7 +121,7 @@ func (s *Store) prepare(ctx context.Context) error {
 
 // Close closes the connections. Calls that are under way fail.
 func (s *Store) Close() error {
-	err := s.writer.Close()
+	err := errors.Join(s.closeBulks(), s.writer.Close())
 	if s.reader != s.writer {
 		err = errors.Join(err, s.reader.Close())
 	}
