@@ -12,6 +12,7 @@ type Metrics struct {
 	sent, sentBytes         prometheus.Counter
 	keepAlives              prometheus.Counter
 	oversize, congestion    prometheus.Counter
+	overBudget              prometheus.Counter
 	readErrors, sendErrors  prometheus.Counter
 	panics                  prometheus.Counter
 	icmp                    [icmpReasons]prometheus.Counter
@@ -28,7 +29,8 @@ type Metrics struct {
 //	b2bua_transport_sent_bytes_total
 //	b2bua_transport_keepalive_datagrams_total        empty, or CR, LF and NUL only
 //	b2bua_transport_dropped_datagrams_total{reason}  oversize: longer than allowed; congestion: no
-//	                                                 room to send; kernel: receive buffer full
+//	                                                 room to send; kernel: receive buffer full;
+//	                                                 budget: its source sends too much
 //	b2bua_transport_read_errors_total
 //	b2bua_transport_send_errors_total
 //	b2bua_transport_icmp_errors_total{reason}        what the network said of datagrams sent:
@@ -60,7 +62,8 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	}
 	m.oversize = prometheus.NewCounter(reason("oversize"))
 	m.congestion = prometheus.NewCounter(reason("congestion"))
-	all = append(all, m.oversize, m.congestion,
+	m.overBudget = prometheus.NewCounter(reason("budget"))
+	all = append(all, m.oversize, m.congestion, m.overBudget,
 		prometheus.NewCounterFunc(reason("kernel"), m.kernelDrops),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "b2bua_transport_receive_buffer_bytes", Help: "Smallest receive buffer that the kernel has granted.",

@@ -2,6 +2,7 @@ package transport
 
 import (
 	"errors"
+	"log/slog"
 	"net"
 	"runtime/debug"
 	"time"
@@ -25,7 +26,7 @@ type reader struct {
 	packets  []Packet
 
 	failures int       // in a row
-	logged   time.Time // last log line about an error
+	logged   time.Time // last log line
 }
 
 func newReader(s *Set, listener int, sock *socket) *reader {
@@ -69,9 +70,11 @@ func (r *reader) turn() error {
 	if err != nil {
 		return err
 	}
-	if r.collect(n, time.Now()); len(r.packets) > 0 {
-		r.fenced(func() { r.set.cfg.Receive(r.packets) })
-	}
+	r.fenced(func() {
+		if r.collect(n, time.Now()); len(r.packets) > 0 {
+			r.set.cfg.Receive(r.packets)
+		}
+	})
 	return nil
 }
 
@@ -110,6 +113,11 @@ func (r *reader) collect(n int, now time.Time) {
 			m.oversize.Inc()
 		case isKeepAlive(data):
 			m.keepAlives.Inc()
+		case !r.set.cfg.Budget.Take(peer.Addr(), now):
+			m.overBudget.Inc()
+			if r.mayLog(now) {
+				r.log().Warn("a source sends more than its budget", "from", peer)
+			}
 		default:
 			r.packets = append(r.packets, Packet{Flow: Flow{Listener: r.listener, Peer: peer}, Data: data, At: now})
 		}
@@ -131,13 +139,25 @@ func (r *reader) fenced(tell func()) {
 
 func (r *reader) failed(err error) {
 	r.set.cfg.Metrics.readErrors.Inc()
-	if now := time.Now(); now.Sub(r.logged) >= logPause {
-		r.logged = now
-		r.set.cfg.Logger.Warn("cannot read from socket", "listen", r.set.listeners[r.listener].URL, "error", err)
+	if r.mayLog(time.Now()) {
+		r.log().Warn("cannot read from socket", "error", err)
 	}
 	if r.failures++; r.failures > freeErrors {
 		time.Sleep(errorPause)
 	}
+}
+
+// mayLog keeps what goes wrong many times a second from filling the log.
+func (r *reader) mayLog(now time.Time) bool {
+	if now.Sub(r.logged) < logPause {
+		return false
+	}
+	r.logged = now
+	return true
+}
+
+func (r *reader) log() *slog.Logger {
+	return r.set.cfg.Logger.With("listen", r.set.listeners[r.listener].URL)
 }
 
 // isKeepAlive reports whether a datagram is empty or up to four bytes of CR, LF

@@ -86,6 +86,10 @@ type Config struct {
 	Batch       int // datagrams per system call; 0 means 32
 	MaxDatagram int // bytes; a longer datagram is dropped and counted; 0 means 65535
 
+	// Budget is asked about each datagram's source before anything is made of
+	// it, but not for keep-alives; nil: nobody is refused.
+	Budget *Budget
+
 	// Receive takes what has arrived, in order, one call at a time per socket.
 	// All datagrams of one peer come through the same socket. It is called in
 	// the reader's goroutine: nothing more is read from that socket until it
