@@ -87,6 +87,7 @@ func (c *Core) Dial(owner any, peer Peer, call *Call) *Outbound {
 		Flow:  transport.Flow{Listener: peer.Listener, Peer: peer.Address},
 		Trunk: peer.Trunk, Accept: peer.InDialogSource,
 	}
+	c.stack.cfg.Budget.Vouch(peer.Address.Addr(), c.now)
 	l := &Outbound{}
 	l.shell = shell{core: c, owner: owner, hopURI: call.hop(), hopAddr: peer.Address}
 	c.stack.metrics.legs.WithLabelValues("outbound").Inc()

@@ -36,6 +36,10 @@ type Config struct {
 	// nothing.
 	RejectUnknown map[string]bool
 
+	// Budget says how much one source may send; whoever is dialled is vouched
+	// for. nil: anything.
+	Budget *transport.Budget
+
 	Resolver *resolve.Resolver // nil: a Contact with a host name is reached where its INVITE came from or went to
 	Handler  Handler
 	Logger   *slog.Logger // nil discards
@@ -83,7 +87,7 @@ func Start(cfg Config) (*Stack, error) {
 	}
 	set, err := transport.Listen(transport.Config{
 		Listeners: cfg.Listeners, Sockets: cfg.Sockets,
-		Receive: s.receive, SendError: s.sendError,
+		Budget: cfg.Budget, Receive: s.receive, SendError: s.sendError,
 		Logger: s.log, Metrics: cfg.TransportMetrics,
 	})
 	if err != nil {

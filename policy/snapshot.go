@@ -11,8 +11,9 @@ type Snapshot struct {
 	set     Set // objects by name
 	trunks  map[string]*compiledTrunk
 	sources map[string]*sourceTable // by network
-	routes  []compiledRoute         // as set.Routes
-	rules   ruleIndex               // finds routes by number
+	known   knownTable
+	routes  []compiledRoute // as set.Routes
+	rules   ruleIndex       // finds routes by number
 }
 
 // A compiledTrunk is a trunk with its texts read.
@@ -65,7 +66,7 @@ func CompileWithin(set Set, bounds Bounds) (*Snapshot, []Fault) {
 	for i := range set.Trunks {
 		c.trunks[set.Trunks[i].Name].Trunk = &set.Trunks[i] // sorting moved it
 	}
-	s := &Snapshot{set: set, trunks: c.trunks, sources: newSourceTables(set.Trunks, c.trunks)}
+	s := &Snapshot{set: set, trunks: c.trunks, sources: newSourceTables(set.Trunks, c.trunks), known: newKnownTable(c.trunks)}
 	s.routes = compileRoutes(set.Routes, c.trunks)
 	s.rules = newRuleIndex(set.Routes)
 	return s, nil

@@ -253,6 +253,10 @@ func (s *server) startSIP(context.Context) (err error) {
 			listeners = append(listeners, transport.ListenerConfig{URL: url, Network: n.Name, Advertise: n.Advertise})
 		}
 	}
+	budget, err := s.budget()
+	if err != nil {
+		return fmt.Errorf("limits: %w", err)
+	}
 	t := s.cfg.SIP.Timers
 	s.stack, err = legs.Start(legs.Config{
 		Node: s.cfg.NodeID, Product: "b2bua", Listeners: listeners,
@@ -261,7 +265,7 @@ func (s *server) startSIP(context.Context) (err error) {
 		Identify: func(src policy.Source) (*policy.Trunk, bool) { return s.engine.Load().Identify(src) },
 		Allowed:  func(trunk string, from netip.Addr) bool { return s.engine.Load().Allowed(trunk, from) },
 
-		RejectUnknown: reject, Resolver: s.resolver, Handler: s.bridge, Logger: s.log,
+		RejectUnknown: reject, Budget: budget, Resolver: s.resolver, Handler: s.bridge, Logger: s.log,
 		Metrics: legs.NewMetrics(s.reg), TransportMetrics: transport.NewMetrics(s.reg), ShardMetrics: shard.NewMetrics(s.reg),
 	})
 	if err != nil {
@@ -270,6 +274,17 @@ func (s *server) startSIP(context.Context) (err error) {
 	s.bridge.Bind(s.stack)
 	s.later("sip", s.stack.Stop)
 	return nil
+}
+
+// budget says how many messages a source may send: a trunk as the policy in
+// force has it, and a stranger.
+func (s *server) budget() (*transport.Budget, error) {
+	l := s.cfg.Limits
+	return transport.NewBudget(transport.BudgetConfig{
+		Stranger: transport.Limit{Rate: l.SourceRate, Burst: l.SourceBurst},
+		Trunk:    transport.Limit{Rate: l.TrunkRate, Burst: l.TrunkBurst},
+		Known:    func(a netip.Addr) bool { return s.engine.Load().Knows(a) },
+	})
 }
 
 // families says which addresses of a name are of use: those that a listener

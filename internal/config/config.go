@@ -110,19 +110,31 @@ type CDR struct {
 	Journal string `yaml:"journal" doc:"directory of the journal, on a local disk"`
 }
 
-// Limits are the bounds of the queues. What does not fit is refused or
+// Limits are the bounds of the queues and of what one source may send. What does not fit is refused or
 // dropped, and counted.
 type Limits struct {
 	InDialogQueue int `yaml:"in_dialog_queue" doc:"1-1000000; events that wait in each of the 256 shards for calls that exist"`
 	NewQueue      int `yaml:"new_queue" doc:"1-1000000; new requests that wait in each of the 256 shards; beyond it an INVITE gets 503 with Retry-After"`
 	ResolverQueue int `yaml:"resolver_queue" doc:"1-1000000; DNS look-ups that wait"`
 	JournalQueue  int `yaml:"journal_queue" doc:"1-1000000; CDR marks that wait for the journal"`
+	SourceRate    int `yaml:"source_rate" doc:"0-1000000, 0 is no limit; SIP messages a second from one IPv4 address or IPv6 /64 that no trunk has. What is over it is dropped unread"`
+	SourceBurst   int `yaml:"source_burst" doc:"1-1000000; messages that such a source may send at once"`
+	TrunkRate     int `yaml:"trunk_rate" doc:"0-1000000, 0 is no limit; as source_rate, for each address of a trunk: its sources and gateways"`
+	TrunkBurst    int `yaml:"trunk_burst" doc:"1-1000000; as source_burst, for each address of a trunk"`
 }
 
 // Log is where and how the process logs.
 type Log struct {
 	Level  string `yaml:"level" doc:"debug, info, warn or error"`
 	Format string `yaml:"format" doc:"text or json"`
+}
+
+func defaultLimits() Limits {
+	return Limits{
+		InDialogQueue: 4096, NewQueue: 256, ResolverQueue: 1024, JournalQueue: 32768,
+		SourceRate: 200, SourceBurst: 1000, // the burst: an office of 200 phones that comes back after a power cut
+		TrunkBurst: 1000,
+	}
 }
 
 // Default returns the built-in configuration: it is valid and needs nothing
@@ -152,7 +164,7 @@ func Default() *Config {
 		Database:     Database{URL: "sqlite://data/b2bua.db"},
 		HTTP:         HTTP{Listen: "127.0.0.1:8080", TokenFile: "data/admin.token"},
 		CDR:          CDR{Journal: "data/journal"},
-		Limits:       Limits{InDialogQueue: 4096, NewQueue: 256, ResolverQueue: 1024, JournalQueue: 32768},
+		Limits:       defaultLimits(),
 		DrainTimeout: 30 * time.Minute,
 		Log:          Log{Level: "info", Format: "text"},
 	}

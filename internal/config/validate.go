@@ -176,4 +176,8 @@ func (v *validator) limits() {
 	v.number("limits.new_queue", l.NewQueue, 1, 1_000_000)
 	v.number("limits.resolver_queue", l.ResolverQueue, 1, 1_000_000)
 	v.number("limits.journal_queue", l.JournalQueue, 1, 1_000_000)
+	v.number("limits.source_rate", l.SourceRate, 0, 1_000_000)
+	v.number("limits.source_burst", l.SourceBurst, 1, 1_000_000)
+	v.number("limits.trunk_rate", l.TrunkRate, 0, 1_000_000)
+	v.number("limits.trunk_burst", l.TrunkBurst, 1, 1_000_000)
 }
