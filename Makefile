@@ -40,6 +40,11 @@ fuzz: ## run each fuzz target for FUZZTIME (20s)
 bench: ## run the Go benchmarks once
 	go test -run '^$$' -bench . -benchmem ./...
 
+.PHONY: bench-relay
+bench-relay: ## measure the relay next to rtpengine and ip_forward (root); BENCH="-quick" and the like
+	CGO_ENABLED=0 go build -o bin/bench-relay ./bench/relay
+	bin/bench-relay $(BENCH)
+
 .PHONY: generate
 generate: ## write docs/states.md, docs/configuration.md and api/openapi.json anew
 	go run ./internal/statesdoc
