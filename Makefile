@@ -6,7 +6,7 @@ FUZZTIME ?= 20s
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: ## build the static binary bin/b2bua
@@ -44,6 +44,11 @@ bench: ## run the Go benchmarks once
 bench-relay: ## measure the relay next to rtpengine and ip_forward (root); BENCH="-quick" and the like
 	CGO_ENABLED=0 go build -o bin/bench-relay ./bench/relay
 	bin/bench-relay $(BENCH)
+
+.PHONY: bench-signalling
+bench-signalling: build ## measure calls beside Kamailio's; options in BENCH, such as BENCH="-quick -only cpu"
+	@scripts/need sipp kamailio
+	go run ./bench/signalling $(BENCH)
 
 .PHONY: generate
 generate: ## write docs/states.md, docs/configuration.md and api/openapi.json anew

@@ -85,3 +85,9 @@ func (m Metrics) Ended() float64 { return m.Sum("b2bua_calls_total") }
 
 // Goroutines returns how many goroutines there are.
 func (m Metrics) Goroutines() float64 { return m.Sum("go_goroutines") }
+
+// Saved returns how many records of ended calls are in the database, or given
+// up and kept in a file.
+func (m Metrics) Saved() float64 {
+	return m.Sum("b2bua_cdr_saved_total") + m.Sum("b2bua_cdr_dead_letters_total") + m.Sum("b2bua_journal_lost_total")
+}

@@ -107,3 +107,24 @@ func CPU(pid int) (time.Duration, error) {
 	}
 	return sum, err
 }
+
+// Machine returns the processor time that all processes that are there now
+// have used so far. The difference over a second says how busy the machine is,
+// which /proc/stat with its tick accounting does not.
+func Machine() (time.Duration, error) {
+	entries, err := os.ReadDir(root)
+	if err != nil {
+		return 0, err
+	}
+	sum := time.Duration(0)
+	for _, e := range entries {
+		n, err := strconv.Atoi(e.Name())
+		if err != nil {
+			continue // not a process
+		}
+		if s, err := readStat(n); err == nil { // else it has just ended
+			sum += s.cpu
+		}
+	}
+	return sum, nil
+}

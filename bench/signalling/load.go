@@ -1,0 +1,130 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"b2bua/bench/internal/proc"
+)
+
+// watchFor is how long the machine is watched before a load, which is also how
+// long it may settle.
+const watchFor = time.Second
+
+// mebi is bytes in a MiB.
+const mebi = 1 << 20
+
+// A reading is everything that is read before and after a load.
+type reading struct {
+	figures
+	cpu       time.Duration
+	dropped   int64 // at the server's sockets
+	overflows int64 // at all sockets
+}
+
+func (s *server) read(ctx context.Context) (r reading, err error) {
+	if r.figures, err = s.settle(ctx); err != nil {
+		return r, err
+	}
+	if r.cpu, err = proc.CPU(s.pid); err != nil {
+		return r, err
+	}
+	if r.dropped, err = proc.UDPDrops(s.pid); err != nil {
+		return r, err
+	}
+	r.overflows, err = proc.UDPOverflows(s.pid)
+	return r, err
+}
+
+// load puts a load on a server and measures what it costs. The processor time
+// is that from before the first call until no call is left and every record is
+// stored.
+func (b *bench) load(ctx context.Context, of string, s *server, l load, round int) (measurement, error) {
+	m := measurement{Of: of, Server: s.name, Rate: l.rate, Calls: l.calls, Round: round}
+	before, err := s.read(ctx)
+	if err != nil {
+		return m, err
+	}
+	busy, err := busyPercent(ctx)
+	if err != nil {
+		return m, err
+	}
+	out, err := b.sipp(ctx, s, l)
+	if err != nil {
+		return m, err
+	}
+	if err := pause(ctx, watchFor); err != nil {
+		return m, err
+	}
+	after, err := s.read(ctx)
+	if err != nil {
+		return m, err
+	}
+	calls := float64(l.calls)
+	m.Values = map[string]float64{
+		cpuPerCall:    ms(after.cpu-before.cpu) / calls,
+		loadCPU:       ms(out.cpu) / calls,
+		reachedRate:   calls / (out.took - holdTime - ringTime).Seconds(),
+		failedLoad:    out.caller.failed + out.callee.failed,
+		failedServer:  after.failed - before.failed,
+		retransmitted: out.caller.retransmitted + out.callee.retransmitted,
+		droppedServer: max(0, float64(after.dropped-before.dropped)) + after.figures.dropped - before.figures.dropped,
+		droppedLoad:   float64(out.dropped),
+		droppedAll:    float64(after.overflows - before.overflows),
+		peakRSS:       float64(out.peak) / mebi,
+		background:    busy,
+	}
+	m.judge(after.calls-before.calls, out)
+	return m, nil
+}
+
+// judge names what makes a run worthless.
+func (m *measurement) judge(seen float64, out loaded) {
+	if failed := m.Values[failedLoad]; failed > 0 {
+		m.fault("%.0f calls failed at SIPp: %s", failed, out.said)
+	}
+	if failed := m.Values[failedServer]; failed > 0 {
+		m.fault("%.0f calls failed at the server", failed)
+	}
+	calls := float64(m.Calls)
+	if out.caller.created != calls || out.caller.ok != calls {
+		m.fault("SIPp made %.0f calls, %.0f of them well; want %d", out.caller.created, out.caller.ok, m.Calls)
+	}
+	if seen != calls {
+		m.fault("the server counted %.0f calls, want %d", seen, m.Calls)
+	}
+	if m.Values[cpuPerCall] <= 0 {
+		m.fault("no processor time was seen")
+	}
+	if reached := m.Values[reachedRate]; reached < 0.95*float64(m.Rate) {
+		m.fault("SIPp reached %.0f calls/s, asked for %d", reached, m.Rate)
+	}
+}
+
+// busyPercent lets the machine settle and returns what everybody uses, in
+// percent of one processor.
+func busyPercent(ctx context.Context) (float64, error) {
+	before, err := proc.Machine()
+	if err != nil {
+		return 0, err
+	}
+	if err := pause(ctx, watchFor); err != nil {
+		return 0, err
+	}
+	after, err := proc.Machine()
+	return max(0, 100*(after-before).Seconds()/watchFor.Seconds()), err
+}
+
+func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+
+// warm is the load that a fresh server gets before it is measured: its first
+// pages are dear.
+func (b *bench) warm(ctx context.Context, s *server) error {
+	rate := 500
+	if _, err := b.sipp(ctx, s, load{rate: rate, calls: 3 * rate}); err != nil {
+		return fmt.Errorf("%s: warm-up: %w", s.name, err)
+	}
+	_, err := s.settle(ctx)
+	return err
+}

@@ -1,0 +1,74 @@
+// Command signalling measures what a call costs the server beside Kamailio
+// with dialog state and topology hiding: processor time and failed calls at
+// fixed rates, memory per call, delay. See docs/performance.md.
+//
+// The servers take turns within one run, figures are medians over the rounds,
+// and ratios are made within a round. It exits with 1 when a call failed on
+// either side, a server could not be watched, or a figure misses its bound.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	b, err := newBench(os.Args[1:])
+	if err == nil {
+		err = b.run(ctx)
+	}
+	switch {
+	case err == nil:
+	case errors.Is(err, flag.ErrHelp):
+		os.Exit(2)
+	default:
+		fmt.Fprintln(os.Stderr, "bench-signalling:", err)
+		os.Exit(1) //nolint:gocritic // stop has nothing left to do
+	}
+}
+
+// options are the flags.
+type options struct {
+	binary   string
+	parts    []string
+	quick    bool
+	markdown bool
+	json     string
+	profile  string
+}
+
+// parts are what -only chooses from, in the order in which they are measured.
+var parts = []string{"cpu", "rss", "delay", "stress"}
+
+func parse(args []string) (options, error) {
+	var o options
+	flags := flag.NewFlagSet("bench-signalling", flag.ContinueOnError)
+	flags.StringVar(&o.binary, "b2bua", "bin/b2bua", "the server's program")
+	only := flags.String("only", strings.Join(parts, ","), "what to measure")
+	flags.BoolVar(&o.quick, "quick", false, "one round, and shorter")
+	flags.BoolVar(&o.markdown, "markdown", false, "print the tables for docs/performance.md")
+	flags.StringVar(&o.json, "json", "", "append a line for each measurement to this file")
+	flags.StringVar(&o.profile, "profile", "", "write a CPU profile of b2bua at 1000 calls/s to this file, and one with bypass beside it (.bypass)")
+	if err := flags.Parse(args); err != nil {
+		return o, err
+	}
+	if flags.NArg() > 0 {
+		return o, fmt.Errorf("unknown argument %s", flags.Arg(0))
+	}
+	o.parts = strings.Split(*only, ",")
+	for _, p := range o.parts {
+		if !slices.Contains(parts, p) {
+			return o, fmt.Errorf("-only %s: must be some of %s", p, strings.Join(parts, ","))
+		}
+	}
+	return o, nil
+}
