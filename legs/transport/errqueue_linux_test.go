@@ -61,7 +61,7 @@ func TestUnreachableIsReported(t *testing.T) {
 				s, _ := listen(t, Config{Sockets: sockets, SendError: sendError, Metrics: NewMetrics(reg)}, "udp://127.0.0.1:0", "udp://"+addr)
 				const n = 20
 				for i := range n {
-					out := Outgoing{Flow{Listener: 1, Peer: nobody(t, addr)}, fmt.Appendf(nil, "INVITE %d", i)}
+					out := Outgoing{Flow: Flow{Listener: 1, Peer: nobody(t, addr)}, Data: fmt.Appendf(nil, "INVITE %d", i)}
 					s.Write([]Outgoing{out})
 					r := nextRefusal(t, got)
 					var e *ICMPError
@@ -100,8 +100,8 @@ func TestLivingBesideDead(t *testing.T) {
 				var batch []Outgoing
 				for j := range each {
 					batch = append(batch,
-						Outgoing{Flow{Peer: dead}, []byte("to nobody")},
-						Outgoing{Flow{Peer: alive}, fmt.Appendf(nil, "%d %d", i, j)})
+						Outgoing{Flow: Flow{Peer: dead}, Data: []byte("to nobody")},
+						Outgoing{Flow: Flow{Peer: alive}, Data: fmt.Appendf(nil, "%d %d", i, j)})
 				}
 				s.Write(batch)
 				for j := range each {
@@ -172,7 +172,7 @@ func TestReaderSurvivesPanicOverError(t *testing.T) {
 		told <- struct{}{}
 		panic("bad error")
 	}}, "udp://127.0.0.1:0")
-	s.Write([]Outgoing{{Flow{Peer: nobody(t, "127.0.0.1:0")}, []byte("x")}})
+	s.Write([]Outgoing{{Flow: Flow{Peer: nobody(t, "127.0.0.1:0")}, Data: []byte("x")}})
 	<-told
 	c, _ := peer(t, "127.0.0.1:0")
 	send(t, c, s.Listeners()[0].Addr, "hello")

@@ -16,6 +16,7 @@ type Metrics struct {
 	readErrors, sendErrors  prometheus.Counter
 	panics                  prometheus.Counter
 	icmp                    [icmpReasons]prometheus.Counter
+	streams                 *streamMetrics
 
 	set atomic.Pointer[Set] // nil until a Set uses it
 }
@@ -39,8 +40,20 @@ type Metrics struct {
 //	                                                 expired, other
 //	b2bua_transport_panics_total                     caught in Receive or SendError
 //	b2bua_transport_receive_buffer_bytes             smallest that the kernel has granted
+//
+// And for connections; received_bytes and sent_bytes count theirs too:
+//
+//	b2bua_transport_received_messages_total
+//	b2bua_transport_sent_messages_total              answers to pings among them
+//	b2bua_transport_open_connections{direction}      accepted, dialled (or being so)
+//	b2bua_transport_connections_total{direction}
+//	b2bua_transport_refused_connections_total{reason} total, source, strangers: too many; dials:
+//	                                                 too many under way; closed: while stopping
+//	b2bua_transport_closed_connections_total{reason} peer, idle, partial, malformed, slow, error,
+//	                                                 shutdown, undialled
+//	b2bua_transport_dials_total{outcome}             ok, refused, timeout, failed
 func NewMetrics(reg prometheus.Registerer) *Metrics {
-	m := &Metrics{}
+	m := &Metrics{streams: newStreamMetrics()}
 	var all []prometheus.Collector
 	counter := func(name, help string) prometheus.Counter {
 		c := prometheus.NewCounter(prometheus.CounterOpts{Name: "b2bua_transport_" + name, Help: help})
@@ -75,6 +88,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		})
 		all = append(all, m.icmp[i])
 	}
+	all = append(all, m.streams.collectors(m.connections)...)
 	if reg != nil {
 		reg.MustRegister(all...)
 	}
@@ -82,6 +96,13 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 }
 
 func (m *Metrics) watch(s *Set) { m.set.Store(s) }
+
+func (m *Metrics) connections() (accepted, dialled int) {
+	if s := m.set.Load(); s != nil {
+		return s.pool.counts()
+	}
+	return 0, 0
+}
 
 func (m *Metrics) kernelDrops() float64 {
 	s := m.set.Load()
@@ -102,9 +123,11 @@ func (m *Metrics) buffer() float64 {
 	if s == nil {
 		return 0
 	}
-	granted := grantedBuffer(s.groups[0].sockets)
-	for _, g := range s.groups[1:] {
-		granted = min(granted, grantedBuffer(g.sockets))
+	granted := 0
+	for _, g := range s.groups {
+		if b := grantedBuffer(g.sockets); granted == 0 || b > 0 && b < granted {
+			granted = b
+		}
 	}
 	return float64(granted)
 }

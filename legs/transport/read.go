@@ -70,7 +70,7 @@ func (r *reader) turn() error {
 	if err != nil {
 		return err
 	}
-	r.fenced(func() {
+	r.set.fenced(func() {
 		if r.collect(n, time.Now()); len(r.packets) > 0 {
 			r.set.cfg.Receive(r.packets)
 		}
@@ -93,7 +93,7 @@ func (r *reader) undeliverable() error {
 		r.set.cfg.Metrics.icmp[reason].Inc()
 		if reason.fatal() {
 			out := Outgoing{Flow: Flow{Listener: r.listener, Peer: peer}, Data: data}
-			r.fenced(func() { r.set.cfg.SendError(out, e) })
+			r.set.fenced(func() { r.set.cfg.SendError(out, e) })
 		}
 	}
 	return nil
@@ -126,12 +126,12 @@ func (r *reader) collect(n int, now time.Time) {
 	m.receivedBytes.Add(float64(bytes))
 }
 
-// fenced keeps a panic of those who are told from ending the reader.
-func (r *reader) fenced(tell func()) {
+// fenced keeps a panic of those who are told from ending who tells them.
+func (s *Set) fenced(tell func()) {
 	defer func() {
 		if v := recover(); v != nil {
-			r.set.cfg.Metrics.panics.Inc()
-			r.set.cfg.Logger.Error("panic while receiving", "panic", v, "stack", string(debug.Stack()))
+			s.cfg.Metrics.panics.Inc()
+			s.cfg.Logger.Error("panic while receiving", "panic", v, "stack", string(debug.Stack()))
 		}
 	}()
 	tell()

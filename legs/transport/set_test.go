@@ -130,7 +130,7 @@ func TestListenRefuses(t *testing.T) {
 		{Config{Listeners: ok, Receive: receive, MaxDatagram: 65536}, "1 to 65535"},
 		{Config{Listeners: []ListenerConfig{{URL: "udp://host"}}, Receive: receive}, "sip.listen"},
 		{Config{Listeners: []ListenerConfig{{URL: "udp://host", Network: "inside"}}, Receive: receive}, "networks.inside.listen"},
-		{Config{Listeners: []ListenerConfig{{URL: "tls://127.0.0.1"}}, Receive: receive}, "udp only"},
+		{Config{Listeners: []ListenerConfig{{URL: "tls://127.0.0.1"}}, Receive: receive}, "udp and tcp only"},
 		{Config{Listeners: []ListenerConfig{{URL: "udp://127.0.0.1?x=y"}}, Receive: receive}, "no parameters"},
 		{Config{Listeners: []ListenerConfig{{URL: "udp://0.0.0.0:0"}}, Receive: receive}, "sip.advertise"},
 		{Config{Listeners: []ListenerConfig{{URL: "udp://192.0.2.1:0"}}, Receive: receive}, "udp://192.0.2.1:0"}, // not ours

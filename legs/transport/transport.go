@@ -1,6 +1,6 @@
 // Package transport moves SIP messages between the network and the process:
-// listeners, and flows to peers. It knows addresses and bytes; it does not look
-// into a message.
+// listeners, and flows to peers. It knows addresses and bytes; it looks into a
+// message only to find its end in a stream.
 //
 // The path of a datagram, in the order of the files:
 //
@@ -9,9 +9,8 @@
 //	Set.Select        which listener sends to an address (set.go)
 //	Set.Write         batch → socket (write.go)
 //
-// Sockets themselves are opened and batched in udp_linux.go and udp_other.go.
-// UDP is what this build carries; a [Flow] has room for the connection of a
-// stream transport.
+// Sockets themselves are opened and batched in udp_linux.go and udp_other.go. The
+// way of a message over TCP is told in stream.go.
 package transport
 
 import (
@@ -27,7 +26,7 @@ import (
 // not valid.
 type Flow struct {
 	Listener int            // index into [Set.Listeners]
-	Conn     uint64         // the connection of a stream transport; 0 on UDP
+	Conn     uint64         // the connection of a stream transport; 0 on UDP, and for any that leads to Peer
 	Peer     netip.AddrPort // never a v4-mapped address
 }
 
@@ -35,7 +34,7 @@ type Flow struct {
 type Listener struct {
 	URL       string         // as configured
 	Network   string         // "default" unless configured
-	Transport string         // "udp"
+	Transport string         // "udp" or "tcp"
 	Addr      netip.AddrPort // bound address; the port is the real one
 	Advertise string         // host:port for Via and Contact; never empty
 }
@@ -47,18 +46,30 @@ type ListenerConfig struct {
 	Advertise string // host[:port] in Via and Contact; "" means the bound address
 }
 
-// A Packet is one datagram that has arrived. Data is valid only during the call
-// of Config.Receive.
+// A Packet is one datagram, or one message of a stream, that has arrived. Data is
+// valid only during the call of Config.Receive.
 type Packet struct {
 	Flow Flow
 	Data []byte
 	At   time.Time // when it was read
+
+	// Flaw, a *sipmsg.Error, is why a stream cannot be read any further: Data is the
+	// header of the message that broke it. The connection is closed when Receive
+	// has returned, and what was written to it until then goes out. nil is good.
+	Flaw error
 }
 
 // Outgoing is one message to send. Data must not change any more.
+//
+// Over a stream, Flow.Conn 0 means any connection to Flow.Peer, and a new one when
+// there is none. When Flow.Conn names a connection that is gone, the message
+// fails with [ErrGone]; with Redial it goes to Flow.Peer as if Conn were 0. That
+// is for what belongs to the peer and not to a connection, such as a response
+// (RFC 3261 §18.2.2).
 type Outgoing struct {
-	Flow Flow
-	Data []byte
+	Flow   Flow
+	Data   []byte
+	Redial bool
 }
 
 // Defaults of [Config].
@@ -86,12 +97,15 @@ type Config struct {
 	Batch       int // datagrams per system call; 0 means 32
 	MaxDatagram int // bytes; a longer datagram is dropped and counted; 0 means 65535
 
+	Streams StreamConfig // bounds of connections
+
 	// Budget is asked about each datagram's source before anything is made of
 	// it, but not for keep-alives; nil: nobody is refused.
 	Budget *Budget
 
 	// Receive takes what has arrived, in order, one call at a time per socket.
-	// All datagrams of one peer come through the same socket. It is called in
+	// All datagrams of one peer come through the same socket; a connection is a
+	// socket of its own, and its messages come one by one. It is called in
 	// the reader's goroutine: nothing more is read from that socket until it
 	// returns. A panic is caught, logged and counted.
 	Receive func([]Packet)
@@ -103,6 +117,11 @@ type Config struct {
 	// call, and whoever acts on it should make sure that the message did go
 	// there: ICMP can be forged. nil: only counted.
 	SendError func(Outgoing, error)
+
+	// Closed is told that a connection is gone, and why; nobody is told of one that
+	// never came up. Requests that wait for an answer on it will not get one there.
+	// It is called in any goroutine, also in one that is in Write. nil: nobody.
+	Closed func(Flow, error)
 
 	Logger  *slog.Logger // nil discards
 	Metrics *Metrics     // each Set needs its own; nil: collectors that nobody reads
@@ -124,6 +143,10 @@ func (c Config) withDefaults() Config {
 	if c.SendError == nil {
 		c.SendError = func(Outgoing, error) {}
 	}
+	if c.Closed == nil {
+		c.Closed = func(Flow, error) {}
+	}
+	c.Streams = c.Streams.withDefaults()
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -148,5 +171,5 @@ func (c Config) validate() error {
 	case c.MaxDatagram < 1 || c.MaxDatagram > maxDatagram:
 		return fmt.Errorf("transport: datagrams of %d bytes: must be 1 to %d", c.MaxDatagram, maxDatagram)
 	}
-	return nil
+	return c.Streams.validate()
 }

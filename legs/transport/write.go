@@ -8,7 +8,7 @@ import (
 )
 
 // ErrFlow is the error of a message whose flow leads nowhere: an unknown
-// listener, no peer, or a peer of another address family.
+// listener, no peer, a peer of another address family, or a connection over UDP.
 var ErrFlow = errors.New("transport: no such flow")
 
 // Write sends a batch. Messages to one peer leave in their order; Data is read
@@ -16,6 +16,10 @@ var ErrFlow = errors.New("transport: no such flow")
 // kernel has no room is lost and counted, as it would be one router further on,
 // and the retransmission finds it. Every other failure goes to Config.SendError
 // before Write returns.
+//
+// Over a stream the message waits, in its place, when the peer has no room: Data
+// is kept until it is sent, and SendError may come later, from a goroutine of the
+// Set. See [Outgoing] for what becomes of it when the connection is gone.
 func (s *Set) Write(batch []Outgoing) {
 	w := s.writers.Get().(*writer)
 	defer s.writers.Put(w)
@@ -25,6 +29,10 @@ func (s *Set) Write(batch []Outgoing) {
 		}
 	}
 	for i, g := range s.groups {
+		if g.stream() {
+			s.writeStreams(i, batch)
+			continue
+		}
 		// Any socket of the group has the right source address; a random one
 		// keeps writers out of each other's way.
 		sock := g.sockets[rand.IntN(len(g.sockets))]
@@ -46,7 +54,7 @@ func (s *Set) check(out *Outgoing) error {
 	switch {
 	case f.Listener < 0 || f.Listener >= len(s.groups):
 		return fmt.Errorf("%w: listener %d", ErrFlow, f.Listener)
-	case f.Conn != 0:
+	case f.Conn != 0 && !s.groups[f.Listener].stream():
 		return fmt.Errorf("%w: connection %d", ErrFlow, f.Conn)
 	case !f.Peer.IsValid() || f.Peer.Port() == 0:
 		return fmt.Errorf("%w: peer %v", ErrFlow, f.Peer)

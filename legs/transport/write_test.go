@@ -34,14 +34,14 @@ func TestSendErrors(t *testing.T) {
 		out  Outgoing
 		want error
 	}{
-		{"too long", Outgoing{good, []byte(strings.Repeat("long", 20000))}, syscall.EMSGSIZE},
-		{"unknown listener", Outgoing{Flow{Listener: 1, Peer: addr}, []byte("bad")}, ErrFlow},
-		{"negative listener", Outgoing{Flow{Listener: -1, Peer: addr}, []byte("bad")}, ErrFlow},
-		{"connection", Outgoing{Flow{Conn: 1, Peer: addr}, []byte("bad")}, ErrFlow},
-		{"zero flow", Outgoing{Flow{}, []byte("bad")}, ErrFlow},
-		{"no port", Outgoing{Flow{Peer: netip.MustParseAddrPort("127.0.0.1:0")}, []byte("bad")}, ErrFlow},
-		{"other family", Outgoing{Flow{Peer: netip.MustParseAddrPort("[::1]:5060")}, []byte("bad")}, ErrFlow},
-		{"not from loopback", Outgoing{Flow{Peer: netip.MustParseAddrPort("192.0.2.1:5060")}, []byte("bad")}, syscall.EINVAL},
+		{"too long", Outgoing{Flow: good, Data: []byte(strings.Repeat("long", 20000))}, syscall.EMSGSIZE},
+		{"unknown listener", Outgoing{Flow: Flow{Listener: 1, Peer: addr}, Data: []byte("bad")}, ErrFlow},
+		{"negative listener", Outgoing{Flow: Flow{Listener: -1, Peer: addr}, Data: []byte("bad")}, ErrFlow},
+		{"connection", Outgoing{Flow: Flow{Conn: 1, Peer: addr}, Data: []byte("bad")}, ErrFlow},
+		{"zero flow", Outgoing{Flow: Flow{}, Data: []byte("bad")}, ErrFlow},
+		{"no port", Outgoing{Flow: Flow{Peer: netip.MustParseAddrPort("127.0.0.1:0")}, Data: []byte("bad")}, ErrFlow},
+		{"other family", Outgoing{Flow: Flow{Peer: netip.MustParseAddrPort("[::1]:5060")}, Data: []byte("bad")}, ErrFlow},
+		{"not from loopback", Outgoing{Flow: Flow{Peer: netip.MustParseAddrPort("192.0.2.1:5060")}, Data: []byte("bad")}, syscall.EINVAL},
 	} {
 		for at := range 6 {
 			failed = nil
@@ -50,7 +50,7 @@ func TestSendErrors(t *testing.T) {
 				if i == at {
 					batch = append(batch, tt.out)
 				}
-				batch = append(batch, Outgoing{good, fmt.Appendf(nil, "%s %d %d", tt.name, at, i)})
+				batch = append(batch, Outgoing{Flow: good, Data: fmt.Appendf(nil, "%s %d %d", tt.name, at, i)})
 			}
 			s.Write(batch)
 			for i := range 6 {
@@ -74,12 +74,12 @@ func TestWriteFromSendError(t *testing.T) {
 	var s *Set
 	c, addr := peer(t, "127.0.0.1:0")
 	s, _ = listen(t, Config{SendError: func(Outgoing, error) {
-		s.Write([]Outgoing{{Flow{Peer: addr}, []byte("inner")}})
+		s.Write([]Outgoing{{Flow: Flow{Peer: addr}, Data: []byte("inner")}})
 	}}, "udp://127.0.0.1:0")
 	s.Write([]Outgoing{
-		{Flow{Peer: addr}, []byte("1")},
-		{Flow{Peer: addr}, make([]byte, 70000)},
-		{Flow{Peer: addr}, []byte("2")},
+		{Flow: Flow{Peer: addr}, Data: []byte("1")},
+		{Flow: Flow{Peer: addr}, Data: make([]byte, 70000)},
+		{Flow: Flow{Peer: addr}, Data: []byte("2")},
 	})
 	for _, want := range []string{"1", "inner", "2"} {
 		if got, _ := read(t, c); got != want {
@@ -105,7 +105,7 @@ func TestConcurrentWriters(t *testing.T) {
 			for i := 0; i < each; i += 10 {
 				var batch []Outgoing
 				for j := range 10 {
-					batch = append(batch, Outgoing{Flow{Peer: addr}, fmt.Appendf(nil, "%d %d", w, i+j)})
+					batch = append(batch, Outgoing{Flow: Flow{Peer: addr}, Data: fmt.Appendf(nil, "%d %d", w, i+j)})
 				}
 				s.Write(batch)
 			}
@@ -128,7 +128,7 @@ func TestWriteAllocations(t *testing.T) {
 	_, addr := peer(t, "127.0.0.1:0")
 	batch := make([]Outgoing, 8)
 	for i := range batch {
-		batch[i] = Outgoing{Flow{Peer: addr}, []byte("SIP/2.0 200 OK\r\n\r\n")}
+		batch[i] = Outgoing{Flow: Flow{Peer: addr}, Data: []byte("SIP/2.0 200 OK\r\n\r\n")}
 	}
 	if n := testing.AllocsPerRun(100, func() { s.Write(batch) }); n > maxWriteAllocs {
 		t.Errorf("%v allocations for a batch of %d", n, len(batch))
@@ -156,7 +156,7 @@ func benchmarkWrite(b *testing.B, batch int) {
 	defer func() { _ = sink[0].close() }()
 	out := make([]Outgoing, batch)
 	for i := range out {
-		out[i] = Outgoing{Flow{Peer: sink[0].addr()}, make([]byte, 800)}
+		out[i] = Outgoing{Flow: Flow{Peer: sink[0].addr()}, Data: make([]byte, 800)}
 	}
 	b.ReportAllocs()
 	n := 0

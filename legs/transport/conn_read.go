@@ -1,0 +1,151 @@
+package transport
+
+import (
+	"io"
+	"net"
+	"os"
+	"time"
+
+	"b2bua/legs/sipmsg"
+)
+
+const (
+	smallBuffer = 4096 // holds almost every message
+	lingerTime  = time.Second
+	lingerBytes = 64 << 10
+)
+
+// A streamReader is the reading half of a conn, for its goroutine alone.
+type streamReader struct {
+	c      *conn
+	nc     net.Conn
+	framer sipmsg.Framer
+	buf    []byte // what has been read and is no whole message yet
+	space  []byte
+	begun  time.Time // when the first byte of buf came; zero when there is none
+	proven bool      // something whole has come
+}
+
+// read delivers messages until the connection ends, and says why it did.
+func (c *conn) read() (ending, error) {
+	cfg := &c.set.cfg.Streams
+	r := &streamReader{
+		c: c, nc: c.nc, framer: sipmsg.Framer{Max: cfg.MaxMessage}, space: make([]byte, smallBuffer),
+		proven: !c.accepted,
+	}
+	r.buf = r.space[:0]
+	for {
+		if err := r.nc.SetReadDeadline(r.deadline()); err != nil {
+			return closedError, err
+		}
+		n, err := r.nc.Read(r.space[len(r.buf):])
+		if n > 0 {
+			now := time.Now()
+			c.touch(now)
+			c.set.cfg.Metrics.receivedBytes.Add(float64(n))
+			r.buf = r.space[:len(r.buf)+n]
+			if err := r.take(now); err != nil {
+				return closedMalformed, err
+			}
+		}
+		switch {
+		case err == nil:
+		case !os.IsTimeout(err):
+			return endOf(err), ErrGone
+		default:
+			if why, over := r.overdue(time.Now()); over {
+				return why, ErrGone
+			}
+		}
+	}
+}
+
+// deadline is when the peer has been silent for too long.
+func (r *streamReader) deadline() time.Time {
+	cfg := &r.c.set.cfg.Streams
+	switch {
+	case !r.begun.IsZero():
+		return r.begun.Add(cfg.MessageTimeout)
+	case !r.proven:
+		return r.c.opened.Add(cfg.MessageTimeout)
+	default:
+		return r.c.idleSince().Add(cfg.IdleTimeout)
+	}
+}
+
+// overdue says why the connection has to be closed, unless something was written
+// meanwhile.
+func (r *streamReader) overdue(now time.Time) (ending, bool) {
+	why := closedIdle
+	if !r.begun.IsZero() || !r.proven {
+		why = closedPartial
+	}
+	return why, !now.Before(r.deadline())
+}
+
+// take delivers what is whole in the buffer, and makes room for the rest.
+func (r *streamReader) take(now time.Time) error {
+	m := r.c.set.cfg.Metrics
+	rest := r.buf
+	for {
+		piece, n, err := r.framer.Next(rest)
+		if err != nil {
+			if n > 0 {
+				r.deliver(rest[:n], now, err)
+				r.linger()
+			}
+			return err
+		}
+		if piece == sipmsg.PieceNone {
+			break
+		}
+		switch piece {
+		case sipmsg.PieceMessage:
+			m.streams.received.Inc()
+			r.deliver(rest[:n], now, nil)
+		case sipmsg.PiecePing:
+			m.keepAlives.Inc()
+			_ = r.c.write(&Outgoing{Flow: r.c.flow, Data: []byte("\r\n")})
+		default: // an empty line
+			m.keepAlives.Inc()
+		}
+		rest, r.begun, r.proven = rest[n:], time.Time{}, true
+	}
+	if len(rest) > 0 && r.begun.IsZero() {
+		r.begun = now
+	}
+	r.compact(rest)
+	return nil
+}
+
+// compact moves what is left to the front of a buffer in which a whole message
+// will have room: a small one, until that is too small.
+func (r *streamReader) compact(rest []byte) {
+	limit := r.c.set.cfg.Streams.MaxMessage + 1
+	size := len(r.space)
+	switch {
+	case len(rest) == size:
+		size = max(smallBuffer, min(2*size, limit))
+	case len(rest) < smallBuffer/2:
+		size = smallBuffer
+	}
+	if size != len(r.space) {
+		r.space = make([]byte, size)
+	}
+	r.buf = r.space[:copy(r.space, rest)]
+}
+
+func (r *streamReader) deliver(data []byte, now time.Time, flaw error) {
+	one := [1]Packet{{Flow: r.c.flow, Data: data, At: now, Flaw: flaw}}
+	r.c.set.fenced(func() { r.c.set.cfg.Receive(one[:]) })
+}
+
+// linger lets the peer read the answer to what could not be framed: closing while
+// there is something to read would reset the connection.
+func (r *streamReader) linger() {
+	tcp, ok := r.nc.(*net.TCPConn)
+	if !ok || tcp.CloseWrite() != nil || r.nc.SetReadDeadline(time.Now().Add(lingerTime)) != nil {
+		return
+	}
+	_, _ = io.Copy(io.Discard, io.LimitReader(r.nc, lingerBytes))
+}
