@@ -5,7 +5,8 @@
 // The path of a datagram, in the order of the files:
 //
 //	Listen            check the configuration, bind, start the readers (url.go, set.go)
-//	reader.loop       socket → batch → Config.Receive (read.go)
+//	reader.loop       socket → batch → Budget.Take → Config.Receive (read.go, budget.go)
+//	                  error queue → Config.SendError (errqueue_linux.go, icmp.go)
 //	Set.Select        which listener sends to an address (set.go)
 //	Set.Write         batch → socket (write.go)
 //
