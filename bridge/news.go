@@ -17,6 +17,8 @@ func (k *call) inboundEvent(c *legs.Core, ev legs.Event) {
 		k.apply(c, event{in: CallerGone, reason: ev.Reason})
 	case legs.AckLost:
 		k.apply(c, event{in: Stop, end: cdr.EndAckTimeout, reason: `SIP;cause=408;text="ACK timeout"`})
+	case legs.Reoffered:
+		ev.Leg.Rerefuse(488, nil)
 	default: // nothing that a call waits for
 	}
 }
@@ -32,6 +34,8 @@ func (k *call) outboundEvent(c *legs.Core, a *attempt, ev legs.Event) {
 		k.refused(c, a, ev)
 	case legs.Bye:
 		k.apply(c, event{in: CalledGone, attempt: a.no, reason: ev.Reason})
+	case legs.Reoffered:
+		ev.Leg.Rerefuse(488, nil)
 	default: // nothing that a call waits for
 	}
 }

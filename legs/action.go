@@ -9,14 +9,15 @@ import (
 type actionKind uint8
 
 const (
-	actRespond actionKind = iota // msg on the server transaction of the leg's INVITE
+	actRespond actionKind = iota // msg on the server transaction of the leg's INVITE, or of the re-INVITE
 	actAccept                    // raw, the 2xx, likewise
 	actResend                    // raw, the 2xx, once more
 	actRemind                    // the last 18x once more
+	actAdopt                     // the request in hand is a re-INVITE that will be answered later
 	actReply                     // msg on the server transaction of the request in hand
 	actRequest                   // msg in a client transaction of its own, to hop
 	actDismiss                   // likewise, and nobody waits for the outcome
-	actCancel                    // msg, the CANCEL, to where the leg's INVITE went
+	actCancel                    // msg, the CANCEL, to where our INVITE with that branch went
 	actSend                      // raw, the ACK of a 2xx, to hop, outside any transaction
 	actEvent                     // ev to the bridge
 	actEnd                       // the leg is over: no more timers, no more ids
@@ -30,6 +31,7 @@ type action struct {
 	hop    string // URI
 	branch string // of a request
 	raw    []byte
+	re     bool // it is about the peer's re-INVITE
 	ev     Event
 }
 

@@ -15,6 +15,7 @@ type clientTx struct {
 	txn.Client
 	flow  transport.Flow
 	leg   leg
+	cseq  uint32
 	quiet bool // nobody waits for the outcome
 	alarm alarm
 
@@ -32,19 +33,18 @@ func (c *Core) response(p *packet) {
 	}
 	c.stack.metrics.responses.WithLabelValues("received", tx.Method, class(m.Status)).Inc()
 	c.leg = tx.leg
-	l, invite := tx.leg.(*Outbound)
-	invite = invite && tx.Kind == txn.Invite
+	invite := tx.Kind == txn.Invite
 	if invite && m.Status >= 300 && tx.Ack == nil {
-		tx.SetAck(l.ackOf(m))
+		tx.SetAck(tx.leg.ackOf(m))
 	}
 	res := tx.Receive(m.Status, c.now)
 	c.applyClient(tx, res)
 	switch {
 	case invite && isAnswer(m): // even after a refusal: every 2xx is acknowledged
-		l.step(nil, func(out *script) { l.response(out, m) })
+		tx.leg.heard(m)
 	case !res.Do.Has(txn.Deliver):
 	case invite:
-		l.step(nil, func(out *script) { l.response(out, m) })
+		tx.leg.heard(m)
 	case tx.Method == "BYE" && m.Status >= 200 && !tx.quiet:
 		tx.leg.finished()
 	}
@@ -63,22 +63,22 @@ func (c *Core) late(p *packet) {
 	if _, id, ok := shard.Owner(tag); !ok || id != c.shard.ID || !isAnswer(m) {
 		return
 	}
-	if l, ok := c.legs[tag].(*Outbound); ok {
+	if l, ok := c.legs[tag]; ok {
 		c.leg = l
-		l.step(nil, func(out *script) { l.response(out, m) })
+		l.heard(m)
 		return
 	}
 	trunk, ok := c.stack.identify(p.flow)
-	if !ok || c.legs[tag] != nil {
+	if !ok {
 		return
 	}
 	listener := c.stack.listeners[p.flow.Listener]
-	l := &Outbound{OutboundState: OutboundState{
-		State: Terminating, Seed: c.NewSeed(), CSeq: m.CSeq, Hop: "sip:" + p.flow.Peer.String(),
+	l := &Outbound{OutboundState: OutboundState{Hop: "sip:" + p.flow.Peer.String(), usage: usage{
+		State: Terminating, Seed: c.NewSeed(), CSeq: m.CSeq, Ours: true,
 		Local:  Local{Transport: listener.Transport, Host: listener.Advertise, Product: c.stack.cfg.Product},
 		Remote: Remote{Flow: p.flow, Trunk: trunk.Name, Accept: trunk.InDialogSource},
 		Dialog: Dialog{CallID: m.CallID, LocalTag: strings.Clone(tag), LocalParty: strings.Clone(m.From.Raw), LocalCSeq: m.CSeq},
-	}}
+	}}}
 	l.core, l.mute, c.leg = c, true, l
 	c.enlist(l)
 	l.Dialog.learn(&m.To, m.Contacts, backwards(m.RecordRoutes), l.Hop)
@@ -90,17 +90,16 @@ func (c *Core) late(p *packet) {
 }
 
 // failed tells the leg that its request has no response and never will.
-func (c *Core) failed(l leg, method string, quiet bool, cause Cause) {
+func (c *Core) failed(tx *clientTx, method string, cause Cause) {
 	switch {
 	case method == "INVITE":
 		ev := Event{Kind: Refused, Cause: cause, Status: 408}
 		if cause == ByTransport {
 			ev.Status = 503
 		}
-		o := l.(*Outbound)
-		o.step(nil, func(out *script) { o.refused(out, ev) })
-	case method == "BYE" && !quiet:
-		l.finished()
+		tx.leg.unheard(tx.cseq, ev)
+	case method == "BYE" && !tx.quiet:
+		tx.leg.finished()
 	}
 }
 
@@ -114,20 +113,17 @@ func (c *Core) applyClient(tx *clientTx, res txn.Result) {
 	c.set(&tx.alarm, res.Wake, (*clientTimer)(tx))
 	if res.Do.Has(txn.Done) {
 		c.clients.RemoveClient(tx.Key())
-		if l, ok := tx.leg.(*Outbound); ok && l.tx == tx {
-			l.tx = nil
-			l.settle()
+		if tx.Kind == txn.Invite {
+			tx.leg.settled(tx.cseq)
 		}
 	}
 	switch {
 	case res.Do.Has(txn.Cancel):
-		if l, ok := tx.leg.(*Outbound); ok {
-			l.step(nil, l.rangOut)
-		}
+		tx.leg.silent(tx.cseq)
 	case res.Do.Has(txn.Timeout):
-		c.failed(tx.leg, tx.Method, tx.quiet, ByTimeout)
+		c.failed(tx, tx.Method, ByTimeout)
 	case res.Do.Has(txn.TransportFailed):
-		c.failed(tx.leg, tx.Method, tx.quiet, ByTransport)
+		c.failed(tx, tx.Method, ByTransport)
 	}
 }
 

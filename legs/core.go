@@ -47,9 +47,18 @@ type leg interface {
 	remote() *Remote
 	owns(m *sipmsg.Message) bool
 	request(m *sipmsg.Message, tx *serverTx)
-	finished() // a request of the leg, but for its INVITE, has its final response or never will
+	finished() // a request of the leg, but for INVITEs, has its final response or never will
 	ended()    // let go of what is around the leg
 	base() *shell
+	tag() string // the newest local one
+
+	// Of an INVITE of ours, see reinvite.go:
+	heard(m *sipmsg.Message)
+	ackOf(final *sipmsg.Message) []byte
+	unheard(cseq uint32, ev Event)
+	silent(cseq uint32)
+	settled(cseq uint32)
+	refusalOver()
 }
 
 // shell is what a leg has besides its state: nothing in it is worth writing
@@ -57,8 +66,9 @@ type leg interface {
 type shell struct {
 	core  *Core
 	owner any
-	mute  bool // nobody knows this leg: it has no events
-	known int  // tags that are in core.legs
+	asked *serverTx // of the peer's re-INVITE; nil when none is under way
+	mute  bool      // nobody knows this leg: it has no events
+	known int       // tags that are in core.legs
 	alarm alarm
 
 	hopURI  string // the last next hop that was resolved, and its address

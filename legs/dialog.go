@@ -61,7 +61,12 @@ type Dialog struct {
 // request builds a request inside the dialog (RFC 3261 §12.2.1.1). The action's
 // hop is the URI whose host the request goes to.
 func (d *Dialog) request(method string, cseq uint32, l *Local, seed *shard.Seed) action {
-	a := action{kind: actRequest, hop: d.RemoteTarget, branch: seed.Branch()}
+	return d.within(method, cseq, seed.Branch(), l)
+}
+
+// within is request with a branch that is there already.
+func (d *Dialog) within(method string, cseq uint32, branch string, l *Local) action {
+	a := action{kind: actRequest, hop: d.RemoteTarget, branch: branch}
 	a.msg = &sipmsg.Message{
 		Method:      method,
 		RequestURI:  d.RemoteTarget,
@@ -112,9 +117,8 @@ func (d *Dialog) orders(cseq uint32) bool {
 // does not keep the datagram that made it.
 func (d *Dialog) learn(party *sipmsg.Address, contacts, routes []sipmsg.Address, fallback string) {
 	d.RemoteTag, d.RemoteParty = party.Tag(), party.Raw
-	d.RemoteTarget = fallback
-	if len(contacts) > 0 && contacts[0].URI.Host != "" {
-		d.RemoteTarget = requestURI(contacts[0].URI)
+	if d.RemoteTarget = targetOf(contacts); d.RemoteTarget == "" {
+		d.RemoteTarget = fallback
 	}
 	d.Routes = nil
 	if len(routes) > 0 {
@@ -129,6 +133,15 @@ func (d *Dialog) learn(party *sipmsg.Address, contacts, routes []sipmsg.Address,
 		own = append(own, &d.Routes[i])
 	}
 	detach(own)
+}
+
+// targetOf is the URI that a peer is reached by, from its Contact; "" when there
+// is none that can be used.
+func targetOf(contacts []sipmsg.Address) string {
+	if len(contacts) == 0 || contacts[0].URI.Host == "" {
+		return ""
+	}
+	return strings.Clone(requestURI(contacts[0].URI))
 }
 
 // detach gives strings a memory of their own, one block for all.

@@ -17,13 +17,24 @@ const (
 	Accepted                       // outbound: the first 2xx; the bridge owes an Ack
 	Refused                        // outbound: 300-699, or no final response (see Cause)
 	Cancelled                      // inbound: CANCEL, or BYE in an early dialog
-	Acked                          // inbound: the ACK of our 2xx
+	Acked                          // the ACK of our 2xx
 	Bye                            // the peer hung up
-	AckLost                        // inbound: our 2xx was never acknowledged; the leg hangs up
+	AckLost                        // our 2xx was never acknowledged; the leg hangs up
 	Ended                          // the last event of every leg
+
+	// Of re-INVITEs in a confirmed dialog. What one leg reports the bridge does to
+	// the other one, with the verb of the same name.
+	Reoffered  // the peer's came; the bridge owes Reanswer or Rerefuse
+	Withdrawn  // the peer's is cancelled; nothing is owed any more
+	Reanswered // 2xx to ours; the bridge owes an Ack
+	Rerefused  // 300-699 to ours, or it could not be sent; nothing has changed
+	Lost       // 408, 481 or nothing to ours; the leg hangs up
 )
 
-var eventNames = [...]string{"", "progress", "accepted", "refused", "cancelled", "acked", "bye", "ack_lost", "ended"}
+var eventNames = [...]string{
+	"", "progress", "accepted", "refused", "cancelled", "acked", "bye", "ack_lost", "ended",
+	"reoffered", "withdrawn", "reanswered", "rerefused", "lost",
+}
 
 func (k EventKind) String() string { return eventNames[k] }
 
@@ -41,7 +52,7 @@ const (
 type Event struct {
 	Kind        EventKind
 	Leg         Leg
-	Status      int // Progress, Accepted, Refused
+	Status      int // Progress, Accepted, Refused, Reanswered, Rerefused, Lost
 	Reason      string
 	Cause       Cause
 	Tag         string          // Progress, Accepted: the peer's tag, one per early dialog
@@ -59,6 +70,24 @@ type Leg interface {
 	// Hangup ends the leg whatever its state: CANCEL, BYE or a final response.
 	// reason is a Reason header value (RFC 3326), empty for none.
 	Hangup(reason string)
+
+	// Reoffer sends a re-INVITE, as soon as the last INVITE of either side has its
+	// ACK. 491 is tried again a few times (RFC 3261 §14.1). The outcome comes as
+	// Reanswered, Rerefused or Lost, unless the leg ends first.
+	Reoffer(body Body)
+	// Withdraw gives up what Reoffer has begun: CANCEL, as soon as it may be sent.
+	// The outcome comes all the same, and may be Reanswered.
+	Withdraw()
+	// Ack acknowledges the 2xx that Accepted or Reanswered reported.
+	Ack(body Body)
+	// Reanswer accepts the re-INVITE that Reoffered reported: 200, again and again
+	// until the ACK. The peer's Contact is its target from then on.
+	Reanswer(body Body)
+	// Rerefuse refuses it with a status 300-699: the dialog is as it was (RFC 6141).
+	// Headers that cannot be written are left out.
+	Rerefuse(status int, headers []sipmsg.Header)
+	// Network is the network of the leg's listener.
+	Network() string
 }
 
 // An Invite is what the bridge may know of a caller's INVITE.

@@ -26,7 +26,7 @@ func (c *Core) start(l leg, a action) {
 		}
 	}
 	if err != nil {
-		c.failed(l, a.msg.Method, quiet, ByTransport)
+		c.failed(&clientTx{leg: l, quiet: quiet, cseq: a.msg.CSeq}, a.msg.Method, ByTransport)
 		return
 	}
 	c.toward(l, a.hop, func(dest netip.AddrPort) {
@@ -38,9 +38,7 @@ func (c *Core) start(l leg, a action) {
 
 func (c *Core) open(tx *clientTx, a action, raw []byte) {
 	method := a.msg.Method
-	if method == "INVITE" {
-		tx.leg.(*Outbound).tx = tx
-	}
+	tx.cseq = a.msg.CSeq
 	var res txn.Result
 	tx.Client, res = txn.NewClient(txn.KindOf(method), method, a.branch, raw, tx.flow.Conn != 0, c.now, c.stack.cfg.Timers)
 	c.clients.AddClient(tx.Key(), tx)

@@ -13,17 +13,11 @@ import (
 // InboundState is the whole memory of the UAS side of one INVITE usage. It is
 // plain data and can be written and read back at any point.
 type InboundState struct {
-	State  State
-	Seed   shard.Seed // every id of the leg comes from here
-	Local  Local
-	Remote Remote
-	Dialog Dialog
+	usage
 	Tags   []string  // To tags shown to the caller, the current one last
-	CSeq   uint32    // of the INVITE, for its ACK
 	Invite *echo     // for the responses to it; nil after the final one
 	Answer repeat    // the 2xx, until its ACK
 	Remind time.Time // when the last 18x goes out again; zero when nothing rings
-	Reason string    // for a BYE that waits in Closing
 }
 
 // remindEvery keeps the proxies on the way from giving up on a call that rings
@@ -32,7 +26,8 @@ const remindEvery = time.Minute
 
 // newInbound starts the machine: the INVITE has arrived and 100 is sent.
 func newInbound(invite *sipmsg.Message, seed shard.Seed, local Local, remote Remote) InboundState {
-	s := InboundState{Seed: seed, Local: local, Remote: remote, Invite: echoOf(invite), CSeq: invite.CSeq}
+	s := InboundState{Invite: echoOf(invite)}
+	s.usage = usage{Seed: seed, Local: local, Remote: remote, CSeq: invite.CSeq}
 	s.Dialog = Dialog{CallID: invite.CallID, RemoteCSeq: invite.CSeq}
 	s.Dialog.learn(&invite.From, invite.Contacts, invite.RecordRoutes, invite.From.URI.String()) // RFC 3261 §12.1.1
 	s.renew()
@@ -121,6 +116,7 @@ func (s *InboundState) hangup(out *script, status int, reason string) {
 	}
 	s.State, s.Reason = to, reason
 	if to == Terminating {
+		s.drop(out)
 		s.bye(out)
 	}
 }
@@ -136,17 +132,35 @@ func (s *InboundState) receive(out *script, m *sipmsg.Message) {
 	case "BYE":
 		s.peerBye(out, m)
 	case "INVITE":
-		if s.State == Early && s.Dialog.orders(m.CSeq) { // RFC 3261 §14.2: we still owe an answer
-			out.reply(with(sipmsg.NewResponse(m, 500, "", ""), "Retry-After", strconv.Itoa(int(m.CSeq%10+1))))
-			return
-		}
-		fallthrough
+		s.invitedAgain(out, m)
 	default:
-		out.reply(insideDialog(m, &s.Dialog, s.State, &s.Local))
+		out.reply(s.insideDialog(m))
+	}
+}
+
+// invitedAgain takes a re-INVITE. One that overtakes the ACK of our 2xx shows
+// that the caller has the 2xx: the call goes on (RFC 5407 §3.1.4). That holds
+// because the 2xx had the answer; to a 2xx with an offer it would be 491.
+func (s *InboundState) invitedAgain(out *script, m *sipmsg.Message) {
+	switch {
+	case s.State == Early && s.Dialog.orders(m.CSeq): // RFC 3261 §14.2: we still owe an answer
+		again := sipmsg.NewResponse(m, 500, "", "")
+		out.reply(with(again, "Retry-After", strconv.Itoa(s.draw(11))))
+	case s.State == Answered && m.CSeq > s.Dialog.RemoteCSeq:
+		s.confirmed(out, Event{Kind: Acked})
+		s.reinvited(out, m)
+	case s.State == Confirmed:
+		s.reinvited(out, m)
+	default:
+		out.reply(s.insideDialog(m))
 	}
 }
 
 func (s *InboundState) cancelled(out *script, m *sipmsg.Message) {
+	if m.CSeq != s.CSeq {
+		s.askedCancel(out, m)
+		return
+	}
 	out.reply(sipmsg.NewResponse(m, 200, "", s.tag())) // RFC 3261 §9.2: the tag of the INVITE's response
 	to, ok := inboundEdges.next(s.State, InCancel)
 	if !ok {
@@ -164,8 +178,17 @@ func (s *InboundState) giveUp(out *script, m *sipmsg.Message) {
 }
 
 func (s *InboundState) acked(out *script, m *sipmsg.Message) {
+	if m.CSeq != s.CSeq {
+		s.askedAck(out, m)
+		return
+	}
+	s.confirmed(out, Event{Kind: Acked, ContentType: m.ContentType, Body: m.Body})
+}
+
+// confirmed takes the ACK of the 2xx, or what says as much.
+func (s *InboundState) confirmed(out *script, ev Event) {
 	to, ok := inboundEdges.next(s.State, InAck)
-	if !ok || m.CSeq != s.CSeq {
+	if !ok {
 		return
 	}
 	was := s.State
@@ -178,7 +201,8 @@ func (s *InboundState) acked(out *script, m *sipmsg.Message) {
 		s.bye(out)
 		return
 	}
-	out.event(Event{Kind: Acked, ContentType: m.ContentType, Body: m.Body})
+	out.event(ev)
+	s.turn(out)
 }
 
 // settle lets go of what only an INVITE that is not over needs.
@@ -207,6 +231,7 @@ func (s *InboundState) peerBye(out *script, m *sipmsg.Message) {
 	case Closing:
 		s.over(out)
 	default:
+		s.drop(out)
 		out.event(Event{Kind: Bye, Reason: reasonOf(m)})
 		s.over(out)
 	}
@@ -225,6 +250,8 @@ func (s *InboundState) fire(out *script) {
 	if over {
 		s.ackLost(out)
 	}
+	s.askedFire(out)
+	s.askingFire(out)
 }
 
 // ackLost gives up on the ACK: the call is ended (RFC 3261 §13.3.1.4).
@@ -237,18 +264,16 @@ func (s *InboundState) ackLost(out *script) {
 	s.State = to
 	s.settle()
 	if was == Answered {
-		s.Reason = `SIP;cause=408;text="ACK timeout"`
+		s.Reason = ackTimeout
 		out.event(Event{Kind: AckLost})
 	}
+	s.drop(out)
 	s.bye(out)
 }
 
 // wake is when fire has something to do; zero for never.
 func (s *InboundState) wake() time.Time {
-	if !s.Remind.IsZero() {
-		return s.Remind
-	}
-	return s.Answer.wake()
+	return sooner(sooner(s.Remind, s.Answer.wake()), sooner(s.askedWake(), s.askingWake()))
 }
 
 // gone tells the machine that its BYE has a final response or never will.
@@ -257,13 +282,6 @@ func (s *InboundState) gone(out *script) {
 		s.State = to
 		s.over(out)
 	}
-}
-
-func (s *InboundState) bye(out *script) {
-	s.Dialog.LocalCSeq++
-	a := s.Dialog.request("BYE", s.Dialog.LocalCSeq, &s.Local, &s.Seed)
-	a.msg.Headers = append(a.msg.Headers, reasonHeader(s.Reason)...)
-	out.do(a)
 }
 
 func (s *InboundState) over(out *script) {

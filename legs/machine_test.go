@@ -138,11 +138,17 @@ func (u *uas) move(in Input) (string, []action) {
 			u.n++
 			u.s.receive(out, u.says("BYE", u.n))
 		case InAckLost:
+			if u.s.State == Confirmed { // of a re-INVITE
+				u.s.Asked = &asked{State: Answered}
+			}
 			out.now = dawn.Add(64 * out.timers.T1)
 			u.s.Remind = time.Time{} // another timer
 			u.s.fire(out)
+			u.s.askedAckLost(out)
 		case InGone:
 			u.s.gone(out)
+		case InLost:
+			u.s.lost(out, 481)
 		default:
 			u.t.Fatalf("%v is not for an inbound leg", in)
 		}
@@ -231,8 +237,13 @@ func (u *uac) move(in Input) (string, []action) {
 			u.s.receive(out, u.says("BYE", u.n, "g"))
 		case InRangOut:
 			u.s.rangOut(out)
+		case InAckLost:
+			u.s.Asked = &asked{State: Answered}
+			u.s.askedAckLost(out)
 		case InGone:
 			u.s.gone(out)
+		case InLost:
+			u.s.lost(out, 481)
 		default:
 			u.t.Fatalf("%v is not for an outbound leg", in)
 		}

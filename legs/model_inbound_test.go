@@ -27,6 +27,9 @@ type caller struct {
 	finalAt  time.Time // when that came first
 	acked    bool
 	byes     []*sipmsg.Message // heard, one per branch
+	re       *reinvites        // that the caller has heard
+	implied  bool              // a re-INVITE has said that the 2xx is there
+	asking   *sipmsg.Message   // the caller's last re-INVITE
 	saidBye  bool              // a BYE of ours got 200
 }
 
@@ -37,7 +40,7 @@ func TestInboundModel(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		c := &caller{
 			t: rt, lab: newLab(rt), twin: newLab(rt), cseq: 7,
-			asked: map[string]string{"z9hG4bK1": "INVITE"}, answered: map[string]int{},
+			asked: map[string]string{"z9hG4bK1": "INVITE"}, answered: map[string]int{}, re: newReinvites(rt),
 		}
 		invite := func(l *lab) { l.hear(labPeer, []byte(crlf(callerInvite))) }
 		c.do(invite)
@@ -45,6 +48,10 @@ func TestInboundModel(t *testing.T) {
 			rt.Fatalf("%d calls", len(c.lab.in))
 		}
 		flag := rapid.Bool()
+		if rapid.IntRange(0, 2).Draw(rt, "answered at once") > 0 { // what happens after that happens more often
+			c.command(func(l *Inbound) { l.Answer(false, nil, Body{}) })
+			c.ack(false)
+		}
 		rt.Repeat(map[string]func(*rapid.T){
 			"INVITE again": func(*rapid.T) {
 				if c.pending() { // else it would be a new call
@@ -61,8 +68,27 @@ func TestInboundModel(t *testing.T) {
 			"BYE":         func(*rapid.T) { c.say("BYE", "", c.next(), c.tag()) },
 			"late BYE":    func(*rapid.T) { c.say("BYE", "", 3, c.tag()) },
 			"OPTIONS":     func(*rapid.T) { c.say("OPTIONS", "", c.next(), c.tag()) },
-			"re-INVITE":   func(*rapid.T) { c.say("INVITE", "", c.next(), c.tag()) },
-			"answer BYE":  func(rt *rapid.T) { c.answerBye(rapid.SampledFrom([]int{100, 200, 481}).Draw(rt, "status")) },
+			"re-INVITE":   func(*rapid.T) { c.reinvite() },
+			"ACK of re-INVITE": func(*rapid.T) {
+				if m := c.asking; m != nil && c.answered[m.Vias[0].Branch()+"INVITE"] >= 200 {
+					c.say("ACK", m.Vias[0].Branch(), m.CSeq, m.To.Tag())
+				}
+			},
+			"CANCEL of re-INVITE": func(*rapid.T) {
+				if m := c.asking; m != nil && c.answered[m.Vias[0].Branch()+"INVITE"] == 0 {
+					c.say("CANCEL", m.Vias[0].Branch(), m.CSeq, m.To.Tag())
+				}
+			},
+			"answer re-INVITE": func(rt *rapid.T) {
+				if m, ok := c.re.answer(reStatuses.Draw(rt, "status")); ok {
+					c.do(func(l *lab) { l.tell(m) })
+				}
+			},
+			"of re-INVITEs": func(rt *rapid.T) {
+				do := commands[rapid.SampledFrom(commandNames).Draw(rt, "command")]
+				c.command(func(l *Inbound) { do(l) })
+			},
+			"answer BYE": func(rt *rapid.T) { c.answerBye(rapid.SampledFrom([]int{100, 200, 481}).Draw(rt, "status")) },
 			"progress": func(rt *rapid.T) {
 				fresh := flag.Draw(rt, "new tag")
 				c.command(func(l *Inbound) { l.Progress(183, fresh, nil, Body{}) })
@@ -147,6 +173,14 @@ Content-Length: 0
 	c.do(func(l *lab) { l.hear(labPeer, []byte(raw)) })
 }
 
+func (c *caller) reinvite() {
+	c.implied = c.implied || c.status >= 200 && c.status < 300
+	cseq := c.next()
+	branch := fmt.Sprintf("z9hG4bKre%d", cseq)
+	c.asking = &sipmsg.Message{CSeq: cseq, Vias: []sipmsg.Via{{Raw: "SIP/2.0/UDP h;branch=" + branch}}, To: sipmsg.Address{Raw: "<sip:33@example>;tag=" + c.tag()}}
+	c.say("INVITE", branch, cseq, c.tag())
+}
+
 // ack acknowledges the final response there was.
 func (c *caller) ack(same bool) {
 	switch {
@@ -193,6 +227,9 @@ func (c *caller) look(raw []byte) {
 	if was := c.answered[branch+m.Method]; m.Status >= 200 && was != 0 && was != m.Status {
 		c.t.Fatalf("%s was answered %d, now %d", method, was, m.Status)
 	}
+	if m.Status < 200 {
+		return
+	}
 	c.answered[branch+m.Method] = m.Status
 	if m.Method == "CANCEL" && m.Status == 200 && len(c.tags) > 0 && !slices.Contains(c.tags, m.To.Tag()) {
 		c.t.Fatalf("CANCEL was answered with tag %q, the INVITE with %q", m.To.Tag(), c.tags)
@@ -230,10 +267,19 @@ func (c *caller) lookFinal(m *sipmsg.Message, raw string) {
 // unless that never came.
 func (c *caller) lookRequest(m *sipmsg.Message) {
 	c.t.Helper()
-	if m.Method != "BYE" || m.From.Tag() != c.tag() || m.To.Tag() != "ta" || m.CSeq != 1 {
+	if m.From.Tag() != c.tag() || m.To.Tag() != "ta" {
 		c.t.Fatalf("%s, CSeq %d, tags %q %q", m.Method, m.CSeq, m.From.Tag(), m.To.Tag())
 	}
-	if c.status < 200 || c.status > 299 || (!c.acked && c.lab.now.Sub(c.finalAt) < 64*labT1) {
+	if c.re.look(m) {
+		if !c.acked && !c.implied {
+			c.t.Fatalf("%s of a re-INVITE before the ACK", m.Method)
+		}
+		return
+	}
+	if m.Method != "BYE" || m.CSeq != c.re.last+1 {
+		c.t.Fatalf("%s, CSeq %d, after %d", m.Method, m.CSeq, c.re.last)
+	}
+	if c.status < 200 || c.status > 299 || (!c.acked && !c.implied && c.lab.now.Sub(c.finalAt) < 64*labT1) {
 		c.t.Fatalf("BYE though the call is at %d, acknowledged %v, after %v", c.status, c.acked, c.lab.now.Sub(c.finalAt))
 	}
 	if len(c.byes) > 0 && c.byes[0].Vias[0].Raw != m.Vias[0].Raw {
@@ -273,6 +319,7 @@ func (c *caller) finish() {
 	if c.status < 300 && len(c.byes) == 0 && !c.saidBye {
 		c.t.Errorf("answered, and nobody has ended it")
 	}
+	c.re.finish()
 	c.lab.empty()
 	c.twin.empty()
 }

@@ -8,6 +8,7 @@ import (
 	"pgregory.net/rapid"
 
 	"b2bua/legs/sipmsg"
+	"b2bua/legs/txn"
 )
 
 // A callee is a model of the peer of an outbound leg, forks and all.
@@ -31,6 +32,11 @@ type callee struct {
 	hungUp  bool
 	sent    map[string]bool // tags that a 2xx was sent with
 	ackedNo int             // ACKs of refusals
+	re      *reinvites      // that the callee has heard
+	asking  string          // CSeq of the callee's last re-INVITE, by branch
+	askNo   uint32
+	tagged  string
+	answers map[string]int // final responses to it, by branch
 }
 
 // TestOutboundModel throws everything at an outbound leg in any order: the
@@ -42,17 +48,46 @@ func TestOutboundModel(t *testing.T) {
 		c := &callee{
 			t: rt, lab: newLab(rt), twin: newLab(rt),
 			acks: map[string]int{}, byes: map[string]bool{}, sent: map[string]bool{},
+			re: newReinvites(rt), answers: map[string]int{},
 		}
 		c.begin()
 		tag := rapid.SampledFrom([]string{"ga", "gb", "gc"})
+		if rapid.IntRange(0, 2).Draw(rt, "answered at once") > 0 {
+			tag = rapid.SampledFrom([]string{"ga", "ga", "ga", "gb"})
+			c.accept("ga")
+			c.command(func(l *Outbound) { l.Ack(Body{}) })
+		}
 		rt.Repeat(map[string]func(*rapid.T){
-			"100":       func(*rapid.T) { c.answer(100, "") },
-			"18x":       func(rt *rapid.T) { c.answer(183, tag.Draw(rt, "tag")) },
-			"200":       func(rt *rapid.T) { c.accept(tag.Draw(rt, "tag")) },
-			"486":       func(rt *rapid.T) { c.answer(486, tag.Draw(rt, "tag")) },
-			"BYE":       func(rt *rapid.T) { c.bye(tag.Draw(rt, "tag")) },
-			"INFO":      func(rt *rapid.T) { c.say("INFO", tag.Draw(rt, "tag"), c.next()) },
-			"re-INVITE": func(rt *rapid.T) { c.say("INVITE", tag.Draw(rt, "tag"), c.next()) },
+			"100":  func(*rapid.T) { c.answer(100, "") },
+			"18x":  func(rt *rapid.T) { c.answer(183, tag.Draw(rt, "tag")) },
+			"200":  func(rt *rapid.T) { c.accept(tag.Draw(rt, "tag")) },
+			"486":  func(rt *rapid.T) { c.answer(486, tag.Draw(rt, "tag")) },
+			"BYE":  func(rt *rapid.T) { c.bye(tag.Draw(rt, "tag")) },
+			"INFO": func(rt *rapid.T) { c.say("INFO", tag.Draw(rt, "tag"), c.next()) },
+			"re-INVITE": func(rt *rapid.T) {
+				c.tagged, c.askNo = tag.Draw(rt, "tag"), c.next()
+				c.asking = fmt.Sprintf("z9hG4bKINVITE%d", c.askNo)
+				c.say("INVITE", c.tagged, c.askNo)
+			},
+			"ACK of re-INVITE": func(*rapid.T) {
+				if c.answers[c.asking] >= 200 {
+					c.sayWith("ACK", c.tagged, c.askNo, c.asking)
+				}
+			},
+			"CANCEL of re-INVITE": func(*rapid.T) {
+				if c.asking != "" && c.answers[c.asking] == 0 {
+					c.sayWith("CANCEL", c.tagged, c.askNo, c.asking)
+				}
+			},
+			"answer re-INVITE": func(rt *rapid.T) {
+				if m, ok := c.re.answer(reStatuses.Draw(rt, "status")); ok {
+					c.do(func(l *lab) { l.tell(m) })
+				}
+			},
+			"of re-INVITEs": func(rt *rapid.T) {
+				do := commands[rapid.SampledFrom(commandNames).Draw(rt, "command")]
+				c.command(func(l *Outbound) { do(l) })
+			},
 			"respond": func(rt *rapid.T) {
 				if len(c.open) > 0 {
 					i := rapid.IntRange(0, len(c.open)-1).Draw(rt, "which")
@@ -130,7 +165,8 @@ func (c *callee) next() uint32 {
 func (c *callee) answer(status int, tag string) {
 	c.rang = c.rang || status < 200
 	before := c.ackedNo
-	live := c.lab.stack.cores[7].clients.Clients() > 0 && len(c.sent) == 0 && c.leg.tx != nil
+	_, live := c.lab.stack.cores[7].clients.Client(txn.ClientKey{Branch: c.invite.Vias[0].Branch(), Method: "INVITE"})
+	live = live && len(c.sent) == 0
 	m := sipmsg.NewResponse(c.invite, status, "", tag)
 	m.Contacts = []sipmsg.Address{{Raw: "<sip:" + tag + "@198.51.100.1>"}}
 	c.do(func(l *lab) { l.tell(m) })
@@ -162,9 +198,13 @@ func (c *callee) accept(tag string) {
 func (c *callee) bye(tag string) { c.say("BYE", tag, c.next()) }
 
 func (c *callee) say(method, tag string, cseq uint32) {
+	c.sayWith(method, tag, cseq, fmt.Sprintf("z9hG4bK%s%d", method, cseq))
+}
+
+func (c *callee) sayWith(method, tag string, cseq uint32, branch string) {
 	raw := crlf(fmt.Sprintf(`
 %[1]s sip:x@192.0.2.1 SIP/2.0
-Via: SIP/2.0/UDP 198.51.100.1;branch=z9hG4bK%[1]s%[2]d
+Via: SIP/2.0/UDP 198.51.100.1;branch=%[6]s
 From: <sip:33@198.51.100.1>;tag=%[5]s
 To: %[3]s
 Call-ID: %[4]s
@@ -172,7 +212,7 @@ CSeq: %[2]d %[1]s
 Contact: <sip:a@198.51.100.1>
 Content-Length: 0
 
-`, method, cseq, c.invite.From.Raw, c.invite.CallID, tag))
+`, method, cseq, c.invite.From.Raw, c.invite.CallID, tag, branch))
 	c.do(func(l *lab) { l.hear(labPeer, []byte(raw)) })
 }
 
@@ -193,8 +233,16 @@ func (c *callee) look(raw []byte) {
 		if m.Method == "BYE" && m.Status == 200 {
 			c.byes[m.From.Tag()] = true
 		}
+		if m.Method == "INVITE" && m.Status >= 200 {
+			branch := m.Vias[0].Branch()
+			if was := c.answers[branch]; was != 0 && was != m.Status {
+				c.t.Fatalf("a re-INVITE was answered %d, now %d", was, m.Status)
+			}
+			c.answers[branch] = m.Status
+		}
 	case m.Method == "INVITE" && c.invite == nil:
 		c.invite = m
+	case m.CSeq > 1 && c.re.look(m):
 	case m.Method == "INVITE":
 		if c.rang || c.refused || c.winner != "" {
 			c.t.Fatalf("INVITE again after a response")
@@ -215,7 +263,7 @@ func (c *callee) look(raw []byte) {
 			c.t.Fatalf("ACK of nothing: %s", raw)
 		}
 	case m.Method == "BYE":
-		if c.byes[tag] = true; c.acks[tag] == 0 || m.CSeq != 2 || m.RequestURI != "sip:"+tag+"@198.51.100.1" {
+		if c.byes[tag] = true; c.acks[tag] == 0 || m.CSeq <= c.re.last && tag == c.winner {
 			c.t.Fatalf("BYE of what is not acknowledged: %s", raw)
 		}
 		c.open = append(c.open, m)
@@ -255,6 +303,7 @@ func (c *callee) finish() {
 			c.t.Errorf("2xx with tag %s: %d ACKs, ended %v", tag, c.acks[tag], c.byes[tag])
 		}
 	}
+	c.re.finish()
 	c.lab.empty()
 	c.twin.empty()
 }

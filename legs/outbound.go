@@ -3,6 +3,7 @@ package legs
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"b2bua/legs/shard"
 	"b2bua/legs/sipmsg"
@@ -11,19 +12,13 @@ import (
 // OutboundState is the whole memory of the UAC side of one INVITE usage. It
 // is plain data and can be written and read back at any point.
 type OutboundState struct {
-	State  State
-	Seed   shard.Seed // every id of the leg comes from here
-	Local  Local
-	Remote Remote
-	Dialog Dialog   // of the INVITE; confirmed by the first 2xx
+	usage           // its Dialog is confirmed by the first 2xx
 	Early  []string // the peer's tags so far, one per early dialog; nil once answered
 	Branch string   // of the INVITE
-	CSeq   uint32   // of the INVITE
 	Hop    string   // URI the INVITE goes to
 	Ack    []byte   // sent again for every 2xx with the confirmed tag; nil when none can come any more
 	AckHop string
 	Losers []loser // further 2xx of a forked INVITE, each acknowledged and ended
-	Reason string  // for the CANCEL or BYE to come
 }
 
 // A loser is a dialog of a forked INVITE that came second.
@@ -48,7 +43,8 @@ type Call struct {
 
 // newOutbound starts the machine and sends the INVITE.
 func newOutbound(out *script, call *Call, seed shard.Seed, local Local, remote Remote) OutboundState {
-	s := OutboundState{Seed: seed, Local: local, Remote: remote, CSeq: 1, Hop: call.hop()}
+	s := OutboundState{Hop: call.hop()}
+	s.usage = usage{Seed: seed, Local: local, Remote: remote, CSeq: 1, Ours: true}
 	tag := s.Seed.Next()
 	s.Dialog = Dialog{
 		CallID:       s.Seed.Next(), // nothing of the caller's
@@ -59,7 +55,7 @@ func newOutbound(out *script, call *Call, seed shard.Seed, local Local, remote R
 		RemoteTarget: call.RequestURI,
 	}
 	s.Branch = s.Seed.Branch()
-	m := s.like("INVITE")
+	m := s.likeInvite("INVITE")
 	m.MaxForwards = call.MaxForwards
 	m.Contacts = []sipmsg.Address{local.contact(tag)}
 	m.Headers = make([]sipmsg.Header, 0, 2+len(call.Headers))
@@ -73,10 +69,10 @@ func newOutbound(out *script, call *Call, seed shard.Seed, local Local, remote R
 	return s
 }
 
-// like builds what a CANCEL and the ACK of a refusal have in common with their
+// likeInvite builds what a CANCEL and the ACK of a refusal have in common with their
 // INVITE: Request-URI, Via, From, To, Call-ID and CSeq number (RFC 3261 §9.1,
 // §17.1.1.3). It holds until the first 2xx has made a dialog.
-func (s *OutboundState) like(method string) *sipmsg.Message {
+func (s *OutboundState) likeInvite(method string) *sipmsg.Message {
 	d := &s.Dialog
 	return &sipmsg.Message{
 		Method: method, RequestURI: d.RemoteTarget, Vias: []sipmsg.Via{s.Local.via(s.Branch)},
@@ -89,7 +85,10 @@ func (s *OutboundState) like(method string) *sipmsg.Message {
 // means that the peer's To cannot be written, which the parser has made
 // impossible.
 func (s *OutboundState) ackOf(final *sipmsg.Message) []byte {
-	m := s.like("ACK")
+	if final.CSeq != s.CSeq {
+		return s.reAckOf(final)
+	}
+	m := s.likeInvite("ACK")
 	m.To = final.To
 	raw, err := m.Bytes()
 	if err != nil {
@@ -98,9 +97,12 @@ func (s *OutboundState) ackOf(final *sipmsg.Message) []byte {
 	return raw
 }
 
-// response takes a response to the INVITE that its transaction delivered.
+// response takes a response to the INVITE, or to a re-INVITE, that its
+// transaction delivered.
 func (s *OutboundState) response(out *script, m *sipmsg.Message) {
 	switch {
+	case m.CSeq != s.CSeq:
+		s.retold(out, m)
 	case m.Status < 200:
 		s.progress(out, m)
 	case m.Status < 300:
@@ -201,10 +203,12 @@ func (s *OutboundState) refused(out *script, ev Event) {
 func (s *OutboundState) acknowledge(out *script, body Body) {
 	to, ok := outboundEdges.next(s.State, InAck)
 	if !ok {
+		s.acknowledged(out, body)
 		return
 	}
 	s.State = to
 	s.ack(out, body)
+	s.turn(out)
 }
 
 func (s *OutboundState) ack(out *script, body Body) {
@@ -249,33 +253,36 @@ func (s *OutboundState) hangup(out *script, reason string) {
 		if was == Answered {
 			s.ack(out, Body{})
 		}
+		s.drop(out)
 		s.bye(out)
 	default: // CANCEL has to wait
 	}
 }
 
 func (s *OutboundState) cancel(out *script) {
-	m := s.like("CANCEL")
+	m := s.likeInvite("CANCEL")
 	m.Headers = reasonHeader(s.Reason)
 	out.do(action{kind: actCancel, msg: m, branch: s.Branch})
-}
-
-func (s *OutboundState) bye(out *script) {
-	s.Dialog.LocalCSeq++
-	a := s.Dialog.request("BYE", s.Dialog.LocalCSeq, &s.Local, &s.Seed)
-	a.msg.Headers = append(a.msg.Headers, reasonHeader(s.Reason)...)
-	out.do(a)
 }
 
 // receive takes a request that names a dialog of the leg. It always replies,
 // except to an ACK.
 func (s *OutboundState) receive(out *script, m *sipmsg.Message) {
 	switch m.Method {
-	case "ACK": // of a re-INVITE we refused; its transaction has eaten it
+	case "ACK":
+		s.askedAck(out, m)
+	case "CANCEL":
+		s.askedCancel(out, m)
 	case "BYE":
 		s.peerBye(out, m)
+	case "INVITE":
+		if s.State == Confirmed {
+			s.reinvited(out, m)
+			return
+		}
+		fallthrough
 	default:
-		out.reply(insideDialog(m, &s.Dialog, s.State, &s.Local))
+		out.reply(s.insideDialog(m))
 	}
 }
 
@@ -296,6 +303,7 @@ func (s *OutboundState) peerBye(out *script, m *sipmsg.Message) {
 		s.ack(out, Body{})
 	}
 	if was != Terminating {
+		s.drop(out)
 		out.event(Event{Kind: Bye, Reason: reasonOf(m)})
 		out.over()
 	}
@@ -311,6 +319,15 @@ func (s *OutboundState) rangOut(out *script) {
 	out.event(Event{Kind: Refused, Cause: ByTimeout, Status: 408})
 	s.cancel(out)
 }
+
+// fire runs the timers, which are those of re-INVITEs.
+func (s *OutboundState) fire(out *script) {
+	s.askedFire(out)
+	s.askingFire(out)
+}
+
+// wake is when fire has something to do; zero for never.
+func (s *OutboundState) wake() time.Time { return sooner(s.askedWake(), s.askingWake()) }
 
 // gone tells the machine that its BYE has a final response or never will.
 func (s *OutboundState) gone(out *script) {
@@ -349,3 +366,6 @@ func eventOf(kind EventKind, m *sipmsg.Message) Event {
 		Headers: m.Headers, ContentType: m.ContentType, Body: m.Body,
 	}
 }
+
+// tag returns the local tag.
+func (s *OutboundState) tag() string { return s.Dialog.LocalTag }

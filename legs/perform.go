@@ -6,6 +6,7 @@ import (
 
 	"b2bua/legs/sipmsg"
 	"b2bua/legs/transport"
+	"b2bua/legs/txn"
 )
 
 // Inbound is the UAS leg of a call. Its methods may be called on its shard
@@ -21,7 +22,6 @@ type Inbound struct {
 type Outbound struct {
 	OutboundState
 	shell
-	tx *clientTx // of the INVITE; nil until it is on the wire and when that has ended
 }
 
 // State is where the leg's INVITE usage stands.
@@ -60,7 +60,7 @@ func (l *Inbound) Hangup(reason string) {
 // Target is where the INVITE was sent.
 func (l *Outbound) Target() netip.AddrPort { return l.Remote.Flow.Peer }
 
-// Ack acknowledges the 2xx that Accepted reported.
+// Ack acknowledges the 2xx that Accepted or Reanswered reported.
 func (l *Outbound) Ack(body Body) {
 	l.step(nil, func(out *script) { l.acknowledge(out, body) })
 }
@@ -118,22 +118,45 @@ func (l *Inbound) request(m *sipmsg.Message, tx *serverTx) {
 	if m.Method == "ACK" && l.tx != nil && l.InboundState.Answer.Bytes == nil {
 		l.core.applyServer(l.tx, l.tx.Receive("ACK", l.core.now)) // lets go of the 2xx
 	}
+	l.core.acked(l, m, l.Asked)
 }
 
 func (l *Outbound) request(m *sipmsg.Message, tx *serverTx) {
 	l.step(tx, func(out *script) { l.receive(out, m) })
+	l.core.acked(l, m, l.Asked)
 }
 
-// ended leaves behind what the INVITE's transaction still has to know: it stays
-// for 64*T1, the leg need not.
-func (l *Inbound) ended() {
-	if l.tx != nil {
-		l.tx.leg, l.tx.past = nil, &past{remote: l.Remote, tag: l.tag()}
-		l.tx = nil
+// acked lets go of the 2xx to the peer's re-INVITE when m was its ACK.
+func (c *Core) acked(l leg, m *sipmsg.Message, under *asked) {
+	if r := l.base(); m.Method == "ACK" && under == nil && r.asked != nil {
+		tx := r.asked
+		r.asked = nil
+		c.applyServer(tx, tx.Receive("ACK", c.now))
 	}
 }
 
-func (l *Outbound) ended() {}
+// ended leaves behind what the transactions of INVITEs still have to know: they
+// stay for 64*T1, the leg need not.
+func (l *Inbound) ended() {
+	if l.tx != nil {
+		l.tx.leave(l)
+		l.tx = nil
+	}
+	l.leave(l)
+}
+
+func (l *Outbound) ended() { l.leave(l) }
+
+func (r *shell) leave(l leg) {
+	if r.asked != nil {
+		r.asked.leave(l)
+		r.asked = nil
+	}
+}
+
+func (tx *serverTx) leave(l leg) {
+	tx.leg, tx.past = nil, &past{remote: *l.remote(), tag: l.tag()}
+}
 
 // step runs one move of the machine and does what it says. tx is the request in
 // hand, for the reply; nil when there is none.
@@ -152,6 +175,9 @@ func (l *Outbound) step(tx *serverTx, move func(*script)) {
 	c, was := l.core, l.core.leg
 	c.leg = l
 	c.perform(l, tx, c.collect(move))
+	if l.State() != Terminated {
+		c.set(&l.alarm, l.wake(), (*outboundTimer)(l))
+	}
 	c.leg = was
 }
 
@@ -182,41 +208,48 @@ func (c *Core) perform(l leg, tx *serverTx, acts []action) {
 				c.send(flow, raw)
 			})
 		case actCancel:
-			c.cancelInvite(l.(*Outbound), *a)
+			c.cancelInvite(l, *a)
 		case actEvent:
 			if a.ev.Leg = l; !l.base().mute {
 				c.events = append(c.events, a.ev)
 			}
 		case actEnd:
 			c.forget(l)
+		case actAdopt:
+			l.base().asked, tx.leg = tx, l
 		default:
-			l.(*Inbound).respond(c, a)
+			c.respond(l, a)
 		}
 	}
 	clear(acts)
 	c.acts = acts[:0]
 }
 
-// respond does what has to do with the leg's INVITE. Its transaction is there
-// for as long as a response is due.
-func (l *Inbound) respond(c *Core, a *action) {
+// respond does what has to do with the INVITE that made the leg, or with the
+// peer's re-INVITE. Its transaction is there for as long as a response is due.
+func (c *Core) respond(l leg, a *action) {
+	tx := l.base().asked
+	if in, ok := l.(*Inbound); ok && !a.re {
+		tx = in.tx
+	}
 	switch {
-	case l.tx == nil:
+	case tx == nil:
 	case a.kind == actRespond:
-		c.answer(l.tx, a.msg)
+		c.answer(tx, a.msg)
 	case a.kind == actAccept:
-		c.answerRaw(l.tx, 200, a.raw)
+		c.answerRaw(tx, 200, a.raw)
 	case a.kind == actResend:
 		c.stack.metrics.retransmissions.WithLabelValues("sent").Inc()
-		c.send(l.tx.flow, a.raw)
-	case a.kind == actRemind && l.tx.Response != nil:
-		c.send(l.tx.flow, l.tx.Response)
+		c.send(tx.flow, a.raw)
+	case a.kind == actRemind && tx.Response != nil:
+		c.send(tx.flow, tx.Response)
 	}
 }
 
 // cancelInvite sends CANCEL to where the INVITE went, with its branch.
-func (c *Core) cancelInvite(l *Outbound, a action) {
-	if l.tx == nil {
+func (c *Core) cancelInvite(l leg, a action) {
+	invite, ok := c.clients.Client(txn.ClientKey{Branch: a.branch, Method: "INVITE"})
+	if !ok {
 		return
 	}
 	raw, err := a.msg.Bytes()
@@ -226,8 +259,8 @@ func (c *Core) cancelInvite(l *Outbound, a action) {
 			return
 		}
 	}
-	c.open(&clientTx{leg: l, quiet: true, flow: l.tx.flow}, a, raw)
-	c.applyClient(l.tx, l.tx.Cancelled(c.now))
+	c.open(&clientTx{leg: l, quiet: true, flow: invite.flow}, a, raw)
+	c.applyClient(invite, invite.Cancelled(c.now))
 }
 
 // forget makes the leg unreachable: a request for it is answered 481.
@@ -249,6 +282,15 @@ type inboundTimer Inbound
 
 func (t *inboundTimer) enter(c *Core) {
 	l := (*Inbound)(t)
+	l.alarm = alarm{}
+	c.leg = l
+	l.step(nil, l.fire)
+}
+
+type outboundTimer Outbound
+
+func (t *outboundTimer) enter(c *Core) {
+	l := (*Outbound)(t)
 	l.alarm = alarm{}
 	c.leg = l
 	l.step(nil, l.fire)

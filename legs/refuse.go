@@ -52,9 +52,7 @@ func insideDialog(m *sipmsg.Message, d *Dialog, s State, l *Local) *sipmsg.Messa
 		return options(m, l.Product, "")
 	case d.RemoteTag != "" && !d.orders(m.CSeq): // RFC 3261 §12.2.2
 		return sipmsg.NewResponse(m, 500, "", "")
-	case m.Method == "INVITE" && s == Confirmed: // RFC 3261 §14.2: the session stays as it was
-		return sipmsg.NewResponse(m, 488, "", "")
-	case m.Method == "INVITE":
+	case m.Method == "INVITE": // RFC 3261 §14.2: ours is under way
 		return sipmsg.NewResponse(m, 491, "", "")
 	default:
 		return with(sipmsg.NewResponse(m, 405, "", ""), "Allow", allow)

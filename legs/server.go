@@ -18,7 +18,7 @@ type serverTx struct {
 	key   txn.ServerKey
 	req   *sipmsg.Message // until the final response
 	flow  transport.Flow  // with the peer that responses go to (RFC 3261 §18.2.2)
-	leg   *Inbound        // of an INVITE, until it is over
+	leg   leg             // of an INVITE, until it is over
 	past  *past           // of an INVITE whose leg is over
 	alarm alarm
 }
@@ -74,6 +74,7 @@ func (c *Core) ack(p *packet) {
 	m := p.msg
 	if tx, ok := c.servers.Server(txn.RequestKey(m)); ok && tx.State != txn.Accepted {
 		if r, _ := tx.peer(); r == nil || c.plausible(r, p.flow) {
+			c.leg = tx.leg
 			c.applyServer(tx, tx.Receive("ACK", c.now))
 		} else {
 			c.stray("source")
@@ -118,7 +119,7 @@ func (c *Core) cancel(p *packet) {
 func (tx *serverTx) peer() (*Remote, string) {
 	switch {
 	case tx.leg != nil:
-		return &tx.leg.Remote, tx.leg.tag()
+		return tx.leg.remote(), tx.leg.tag()
 	case tx.past != nil:
 		return &tx.past.remote, tx.past.tag
 	}
@@ -274,11 +275,15 @@ func (c *Core) applyServer(tx *serverTx, res txn.Result) {
 	}
 	if res.Do.Has(txn.Done) {
 		c.servers.RemoveServer(tx.key)
-		if tx.leg != nil {
-			tx.leg.tx = nil
+		if in, ok := tx.leg.(*Inbound); ok && in.tx == tx {
+			in.tx = nil
 		}
 	}
 	c.set(&tx.alarm, res.Wake, (*serverTimer)(tx))
+	if l := tx.leg; l != nil && l.base().asked == tx && (tx.State == txn.Confirmed || tx.State == txn.Terminated) {
+		l.base().asked = nil
+		l.refusalOver()
+	}
 }
 
 type serverTimer serverTx

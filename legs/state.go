@@ -21,10 +21,18 @@ const (
 	Confirmed                  // ACK received or sent
 	Terminating                // BYE sent, its outcome outstanding
 	Terminated                 // final
+
+	// Of a re-INVITE, which goes through some of the above, too:
+	Idle     // there is none
+	Waiting  // ours may not leave yet (RFC 3261 §14.1)
+	Refusing // the peer's is refused, ACK outstanding
 	numStates
 )
 
-var stateNames = [numStates]string{"trying", "early", "cancel_pending", "cancelling", "answered", "closing", "confirmed", "terminating", "terminated"}
+var stateNames = [numStates]string{
+	"trying", "early", "cancel_pending", "cancelling", "answered", "closing", "confirmed", "terminating", "terminated",
+	"idle", "waiting", "refusing",
+}
 
 func (s State) String() string {
 	if s < numStates {
@@ -45,13 +53,23 @@ const (
 	InCancel                // inbound: the peer's CANCEL
 	InHangup                // we want the leg to end
 	InBye                   // the peer's BYE
-	InAckLost               // inbound: no ACK in 64*T1
-	InRangOut               // outbound: timer C (RFC 3261 §16.8)
+	InAckLost               // no ACK in 64*T1
+	InRangOut               // timer C (RFC 3261 §16.8)
 	InGone                  // our BYE has a final response, or never will
+	InLost                  // 408, 481 or no response at all to a re-INVITE (RFC 3261 §12.2.1.2)
+
+	// Of re-INVITEs only:
+	InInvite  // the peer's arrives
+	InReoffer // we want to send one
+	InTurn    // nothing holds ours up any more
+	InPending // 491 to ours
 	numInputs
 )
 
-var inputNames = [numInputs]string{"progress", "answer", "refuse", "ack", "cancel", "hangup", "bye", "ack_lost", "rang_out", "gone"}
+var inputNames = [numInputs]string{
+	"progress", "answer", "refuse", "ack", "cancel", "hangup", "bye", "ack_lost", "rang_out", "gone", "lost",
+	"invite", "reoffer", "turn", "pending",
+}
 
 func (i Input) String() string {
 	if i < numInputs {
@@ -98,9 +116,11 @@ var inboundEdges = table{
 	{Closing, InAckLost}: {Terminating, "BYE"},
 	{Closing, InBye}:     {Terminated, "200 to BYE, ended"},
 
-	{Confirmed, InAck}:    {Confirmed, ""}, // again
-	{Confirmed, InBye}:    {Terminated, "200 to BYE, bye, ended"},
-	{Confirmed, InHangup}: {Terminating, "BYE"},
+	{Confirmed, InAck}:     {Confirmed, ""}, // again
+	{Confirmed, InBye}:     {Terminated, "200 to BYE, bye, ended"},
+	{Confirmed, InHangup}:  {Terminating, "BYE"},
+	{Confirmed, InAckLost}: {Terminating, "ack_lost, BYE"}, // of a re-INVITE
+	{Confirmed, InLost}:    {Terminating, "lost, BYE"},
 
 	{Terminating, InAck}:  {Terminating, ""},
 	{Terminating, InBye}:  {Terminating, "200 to BYE"}, // BYE crossed BYE
@@ -133,11 +153,90 @@ var outboundEdges = table{
 	{Answered, InHangup}: {Terminating, "ACK, BYE"},
 	{Answered, InBye}:    {Terminated, "200 to BYE, ACK, bye, ended"},
 
-	{Confirmed, InHangup}: {Terminating, "BYE"},
-	{Confirmed, InBye}:    {Terminated, "200 to BYE, bye, ended"},
+	{Confirmed, InHangup}:  {Terminating, "BYE"},
+	{Confirmed, InBye}:     {Terminated, "200 to BYE, bye, ended"},
+	{Confirmed, InAckLost}: {Terminating, "ack_lost, BYE"}, // of a re-INVITE
+	{Confirmed, InLost}:    {Terminating, "lost, BYE"},
 
 	{Terminating, InBye}:  {Terminating, "200 to BYE"},
 	{Terminating, InGone}: {Terminated, "ended"},
+}
+
+// askedEdges is a re-INVITE of the peer's. A further one shows that the peer has
+// the 2xx to the last, or the refusal, as well as its ACK would.
+var askedEdges = table{
+	{Idle, InInvite}: {Trying, "100 to INVITE, reoffered"},
+
+	{Trying, InInvite}: {Trying, "500 to INVITE"}, // RFC 3261 §14.2
+	{Trying, InAnswer}: {Answered, "200"},
+	{Trying, InRefuse}: {Refusing, "488"},
+	{Trying, InCancel}: {Refusing, "200 to CANCEL, 487, withdrawn"},
+	{Trying, InHangup}: {Refusing, "487"}, // RFC 3261 §15.1.2
+
+	{Answered, InAck}:     {Idle, "acked"},
+	{Answered, InInvite}:  {Trying, "acked, 100 to INVITE, reoffered"},
+	{Answered, InAckLost}: {Idle, "ack_lost, BYE"},
+	{Answered, InHangup}:  {Idle, ""},
+
+	{Refusing, InAck}:    {Idle, ""}, // or no ACK in 64*T1
+	{Refusing, InInvite}: {Trying, "100 to INVITE, reoffered"},
+	{Refusing, InHangup}: {Idle, ""},
+}
+
+// askingEdges is a re-INVITE of ours.
+var askingEdges = table{
+	{Idle, InReoffer}: {Waiting, ""},
+
+	{Waiting, InTurn}:   {Trying, "INVITE"},
+	{Waiting, InInvite}: {Idle, "rerefused"}, // the peer's comes first
+	{Waiting, InCancel}: {Idle, "rerefused"},
+	{Waiting, InHangup}: {Idle, ""},
+
+	{Trying, InProgress}: {Early, ""},
+	{Trying, InAnswer}:   {Answered, "reanswered"},
+	{Trying, InRefuse}:   {Idle, "rerefused"},
+	{Trying, InPending}:  {Waiting, ""}, // RFC 3261 §14.1
+	{Trying, InLost}:     {Idle, "lost, BYE"},
+	{Trying, InInvite}:   {Trying, "491 to INVITE"}, // RFC 3261 §14.2
+	{Trying, InCancel}:   {CancelPending, ""},
+	{Trying, InHangup}:   {Terminating, ""},
+
+	{Early, InProgress}: {Early, ""},
+	{Early, InAnswer}:   {Answered, "reanswered"},
+	{Early, InRefuse}:   {Idle, "rerefused"},
+	{Early, InPending}:  {Waiting, ""},
+	{Early, InLost}:     {Idle, "lost, BYE"},
+	{Early, InInvite}:   {Early, "491 to INVITE"},
+	{Early, InCancel}:   {Cancelling, "CANCEL"},
+	{Early, InRangOut}:  {Cancelling, "CANCEL"},
+	{Early, InHangup}:   {Terminating, ""},
+
+	{CancelPending, InProgress}: {Cancelling, "CANCEL"},
+	{CancelPending, InAnswer}:   {Answered, "reanswered"},
+	{CancelPending, InRefuse}:   {Idle, "rerefused"},
+	{CancelPending, InPending}:  {Idle, "rerefused"},
+	{CancelPending, InLost}:     {Idle, "lost, BYE"},
+	{CancelPending, InInvite}:   {CancelPending, "491 to INVITE"},
+	{CancelPending, InHangup}:   {Terminating, ""},
+
+	{Cancelling, InProgress}: {Cancelling, ""},
+	{Cancelling, InAnswer}:   {Answered, "reanswered"}, // it crossed our CANCEL
+	{Cancelling, InRefuse}:   {Idle, "rerefused"},
+	{Cancelling, InPending}:  {Idle, "rerefused"},
+	{Cancelling, InLost}:     {Idle, "lost, BYE"},
+	{Cancelling, InInvite}:   {Cancelling, "491 to INVITE"},
+	{Cancelling, InHangup}:   {Terminating, ""},
+
+	{Answered, InAck}:    {Idle, "ACK"},
+	{Answered, InInvite}: {Answered, "491 to INVITE"},
+	{Answered, InHangup}: {Idle, "ACK"},
+
+	// The leg has ended meanwhile; a 2xx is acknowledged all the same.
+	{Terminating, InAnswer}:  {Idle, "ACK"},
+	{Terminating, InRefuse}:  {Idle, ""},
+	{Terminating, InPending}: {Idle, ""},
+	{Terminating, InLost}:    {Idle, ""},
+	{Terminating, InRangOut}: {Terminating, "CANCEL"},
 }
 
 func (t table) next(s State, in Input) (State, bool) {
@@ -160,21 +259,27 @@ type Edge struct{ From, Input, To, Actions string }
 
 // Machines returns the state tables of this package.
 func Machines() []Machine {
-	return []Machine{inboundEdges.machine("inbound leg"), outboundEdges.machine("outbound leg")}
+	return []Machine{
+		inboundEdges.machine("inbound leg"), outboundEdges.machine("outbound leg"),
+		askedEdges.machine("re-INVITE of the peer's"), askingEdges.machine("re-INVITE of ours"),
+	}
 }
 
 func (t table) machine(name string) Machine {
 	m := Machine{Name: name}
+	seen := map[State]bool{}
 	for s := range numStates {
-		used := false
 		for in := range numInputs {
 			if e, ok := t[edge{s, in}]; ok {
-				used = true
+				seen[s], seen[e.to] = true, true
 				m.Edges = append(m.Edges, Edge{From: s.String(), Input: in.String(), To: e.to.String(), Actions: e.does})
 			}
 		}
-		if used || s == Terminated {
+	}
+	for _, s := range append([]State{Idle}, Trying, Early, CancelPending, Cancelling, Answered, Closing, Confirmed, Terminating, Terminated, Waiting, Refusing) { // a re-INVITE begins there
+		if seen[s] {
 			m.States = append(m.States, s.String())
+			seen[s] = false
 		}
 	}
 	return m

@@ -13,7 +13,7 @@ func TestEveryEdge(t *testing.T) {
 	t.Parallel()
 	t.Run("inbound", func(t *testing.T) {
 		t.Parallel()
-		inputs := []Input{InProgress, InAnswer, InRefuse, InAck, InCancel, InHangup, InBye, InAckLost, InGone}
+		inputs := []Input{InProgress, InAnswer, InRefuse, InAck, InCancel, InHangup, InBye, InAckLost, InGone, InLost}
 		for from, path := range uasPaths {
 			for _, in := range inputs {
 				u := newUAS(t)
@@ -35,7 +35,7 @@ func TestEveryEdge(t *testing.T) {
 	})
 	t.Run("outbound", func(t *testing.T) {
 		t.Parallel()
-		inputs := []Input{InProgress, InAnswer, InRefuse, InAck, InHangup, InBye, InRangOut, InGone}
+		inputs := []Input{InProgress, InAnswer, InRefuse, InAck, InHangup, InBye, InRangOut, InAckLost, InGone, InLost}
 		for from, path := range uacPaths {
 			for _, in := range inputs {
 				u := newUAC(t)
@@ -96,8 +96,9 @@ func complete(t *testing.T, table table, paths map[State][]Input, inputs []Input
 func TestMachines(t *testing.T) {
 	t.Parallel()
 	for i, m := range Machines() {
-		want := len([]table{inboundEdges, outboundEdges}[i])
-		if len(m.Edges) != want || m.States[0] != "trying" || m.States[len(m.States)-1] != "terminated" {
+		want := len([]table{inboundEdges, outboundEdges, askedEdges, askingEdges}[i])
+		first := []string{"trying", "trying", "idle", "idle"}[i]
+		if len(m.Edges) != want || m.States[0] != first || i < 2 && m.States[len(m.States)-1] != "terminated" {
 			t.Errorf("%s: %d edges, states %v", m.Name, len(m.Edges), m.States)
 		}
 	}
