@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 )
 
@@ -28,6 +29,8 @@ type Service struct {
 	// writing holds one token: who has it may call the store and swap, so that
 	// snapshots come into force in the order of their revisions.
 	writing chan struct{}
+
+	restored atomic.Bool // what is in force is from the file, which may be of another database
 }
 
 // NewService returns a service. File is where the snapshot is kept on disk;
@@ -75,16 +78,26 @@ func (s *Service) Refresh(ctx context.Context) error {
 		return err
 	}
 	defer release()
-	set, err := s.store.LoadPolicy(ctx)
+	next, err := s.load(ctx)
+	s.metrics.loads.WithLabelValues(result(err)).Inc()
 	if err != nil {
-		return fmt.Errorf("load policy: %w", err)
-	}
-	next, err := s.compile(set)
-	if err != nil {
-		return fmt.Errorf("policy revision %d: %w", set.Revision, err)
+		return err
 	}
 	s.putInForce(next)
 	return nil
+}
+
+// load compiles the stored set.
+func (s *Service) load(ctx context.Context) (*Snapshot, error) {
+	set, err := s.store.LoadPolicy(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("load policy: %w", err)
+	}
+	next, err := s.compile(set)
+	if err != nil {
+		return nil, fmt.Errorf("policy revision %d: %w", set.Revision, err)
+	}
+	return next, nil
 }
 
 // Restore puts the set in force that the last change left on disk, for a node
@@ -102,6 +115,7 @@ func (s *Service) Restore() error {
 		return fmt.Errorf("policy file %s: %w", s.file, err)
 	}
 	s.engine.Swap(next)
+	s.restored.Store(true)
 	s.metrics.inForce(next)
 	s.logger.Warn("policy restored from file", "revision", next.Revision(), "file", s.file)
 	return nil
@@ -195,7 +209,7 @@ func (s *Service) dry(ctx context.Context, change func(*Set) error) (*Snapshot, 
 	return s.compile(set)
 }
 
-// result classes the outcome of an edit for the metric.
+// result classes the outcome of an edit or a load for the metric.
 func result(err error) string {
 	var faults *FaultError
 	switch {
@@ -223,7 +237,9 @@ func (s *Service) compile(set Set) (*Snapshot, error) {
 // a stored policy from being used.
 func (s *Service) putInForce(next *Snapshot) {
 	s.engine.Swap(next)
+	s.restored.Store(false)
 	s.metrics.inForce(next)
+	s.metrics.storedIs(next.Revision(), s.now())
 	s.logger.Info("policy in force", "revision", next.Revision(),
 		"trunks", len(next.set.Trunks), "routes", len(next.set.Routes))
 	if s.file == "" {

@@ -191,7 +191,9 @@ func TestMetrics(t *testing.T) {
 	want := map[string]float64{
 		"b2bua_policy_changes_total=done": 3, "b2bua_policy_changes_total=failed": 1,
 		"b2bua_policy_changes_total=refused": 2, "b2bua_policy_changes_total=unchanged": 1,
-		"b2bua_policy_file_errors_total": 0, "b2bua_policy_revision": 3,
+		"b2bua_policy_file_errors_total": 0, "b2bua_policy_revision": 3, "b2bua_policy_stored_revision": 3,
+		"b2bua_policy_confirmed_timestamp_seconds": float64(b.now.Unix()),
+		"b2bua_policy_loads_total=done":            1, "b2bua_policy_loads_total=failed": 0, "b2bua_policy_loads_total=refused": 0,
 		"b2bua_policy_objects=account": 0, "b2bua_policy_objects=route": 1, "b2bua_policy_objects=trunk": 2,
 	}
 	if d := cmp.Diff(want, got); d != "" {

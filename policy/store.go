@@ -16,4 +16,12 @@ type Store interface {
 	// An error of edit rolls everything back and is returned wrapped or as
 	// it is. Edit may run more than once when the database asks for a retry.
 	EditPolicy(ctx context.Context, edit func(*Set) error) (Set, error)
+
+	// PolicyRevision returns the stored revision. It reads one row.
+	PolicyRevision(ctx context.Context) (int64, error)
+
+	// WatchPolicy calls changed when the stored policy may have changed, by
+	// whatever process, as far as the database tells: changes may go unsaid,
+	// and others be said twice. It returns when ctx ends.
+	WatchPolicy(ctx context.Context, changed func())
 }

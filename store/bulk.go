@@ -74,7 +74,7 @@ func (s *Store) prepareBulks(ctx context.Context, tables ...bulk) error {
 	for _, b := range tables {
 		for _, n := range bulkSizes() {
 			text := b.rowsSQL(&s.dialect, n)
-			stmt, err := s.writer.PrepareContext(ctx, text)
+			stmt, err := s.writer.PrepareContext(ctx, text) //nolint:sqlclosecheck // closeBulks
 			if err != nil {
 				return errors.Join(err, closeAll(prepared))
 			}
@@ -110,7 +110,8 @@ func (s *Store) insertBulk(ctx context.Context, x tx, b bulk, rows [][]any) (fre
 	for _, size := range bulkSizes() {
 		text := b.rowsSQL(&s.dialect, size)
 		for len(rows) >= size {
-			n, err := changed(x.StmtContext(ctx, s.bulks.prepared[text]).ExecContext(ctx, flat(rows[:size])...))
+			stmt := x.StmtContext(ctx, s.bulks.prepared[text]) //nolint:sqlclosecheck // the transaction closes it
+			n, err := changed(stmt.ExecContext(ctx, flat(rows[:size])...))
 			if err != nil {
 				return 0, err
 			}

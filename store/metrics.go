@@ -6,6 +6,9 @@ import "github.com/prometheus/client_golang/prometheus"
 type Metrics struct {
 	seconds *prometheus.HistogramVec // by operation
 	errors  *prometheus.CounterVec   // by operation
+
+	listening     prometheus.Gauge
+	notifications prometheus.Counter
 }
 
 // NewMetrics makes the collectors and registers them; a nil reg registers
@@ -19,9 +22,16 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		errors: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "b2bua_store_errors_total", Help: "Operations on the database that failed.",
 		}, []string{"operation"}),
+		listening: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "b2bua_store_listening_connections",
+			Help: "1 while Postgres tells of policy changes at once; without it, and on SQLite, they are found by polling.",
+		}),
+		notifications: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "b2bua_store_notifications_total", Help: "Policy changes that Postgres told of.",
+		}),
 	}
 	if reg != nil {
-		reg.MustRegister(m.seconds, m.errors)
+		reg.MustRegister(m.seconds, m.errors, m.listening, m.notifications)
 	}
 	return m
 }

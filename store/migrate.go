@@ -17,6 +17,10 @@ const (
 	Down                  // the newest step undone; its data is gone
 )
 
+// ErrSchemaNewer is wrapped when a newer b2bua has migrated the database: this
+// one does not know what the steps since then mean, and leaves it alone.
+var ErrSchemaNewer = errors.New("the schema of the database is newer than this b2bua")
+
 // A Migration is one step of the schema.
 type Migration struct {
 	Version   int64
@@ -35,7 +39,7 @@ func (s *Store) Migrate(ctx context.Context, d Direction) error {
 		var err error
 		for try := 1; ; try++ {
 			err = s.migrateOnce(ctx, d)
-			if err == nil || try == migrateTries || s.dialect.locker != nil || d == Down {
+			if err == nil || try == migrateTries || s.dialect.locker != nil || d == Down || errors.Is(err, ErrSchemaNewer) {
 				return err
 			}
 			select {
@@ -54,14 +58,17 @@ func (s *Store) migrateOnce(ctx context.Context, d Direction) error {
 	}
 	var results []*goose.MigrationResult
 	if d == Down {
+		if err := notNewer(ctx, p); err != nil {
+			return err
+		}
 		var r *goose.MigrationResult
 		r, err = p.Down(ctx)
 		results = append(results, r)
 		if errors.Is(err, goose.ErrNoNextVersion) {
 			return errors.New("there is no step to undo")
 		}
-	} else {
-		results, err = p.Up(ctx)
+	} else if results, err = p.Up(ctx); err == nil {
+		err = notNewer(ctx, p) // not before: only Up takes the lock, and makes the table that is asked
 	}
 	if err != nil {
 		return err
@@ -72,11 +79,25 @@ func (s *Store) migrateOnce(ctx context.Context, d Direction) error {
 	return nil
 }
 
+// notNewer returns an error when the database has steps that this program does
+// not know.
+func notNewer(ctx context.Context, p *goose.Provider) error {
+	has, knows, err := p.GetVersions(ctx)
+	if err == nil && has > knows {
+		return fmt.Errorf("%w: it is at step %d, this one knows the steps up to %d; run the b2bua that migrated it, or a newer one",
+			ErrSchemaNewer, has, knows)
+	}
+	return err
+}
+
 // MigrationStatus returns every step that this program knows, oldest first.
 func (s *Store) MigrationStatus(ctx context.Context) (steps []Migration, err error) {
 	err = s.timed("migration_status", func() error {
 		p, err := s.provider()
 		if err != nil {
+			return err
+		}
+		if err := notNewer(ctx, p); err != nil {
 			return err
 		}
 		status, err := p.Status(ctx)

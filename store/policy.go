@@ -54,5 +54,16 @@ func (s *Store) editIn(ctx context.Context, x tx, edit func(*policy.Set) error) 
 	if err := s.saveDifference(ctx, x, &before, &after); err != nil {
 		return policy.Set{}, err
 	}
-	return after, nil
+	return after, s.notify(ctx, x, after.Revision)
+}
+
+// PolicyRevision implements [policy.Store].
+func (s *Store) PolicyRevision(ctx context.Context) (revision int64, err error) {
+	err = s.timed("policy_revision", func() error {
+		if err := s.prepare(ctx); err != nil {
+			return err
+		}
+		return s.reader.QueryRowContext(ctx, "SELECT revision FROM policy_revision").Scan(&revision)
+	})
+	return revision, err
 }

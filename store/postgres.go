@@ -36,6 +36,7 @@ func postgresDialect() (dialect, error) {
 		goose:      goose.DialectPostgres,
 		migrations: migrations.Postgres(),
 		lists:      true,
+		notify:     "SELECT pg_notify('" + policyChannel + "', $1)",
 		snapshot:   &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true},
 		time:       func(t time.Time) any { return micros(t) },
 		classify:   classifyPostgres,
@@ -70,6 +71,7 @@ func (s *Store) openPostgres(rawURL string, conns int) error {
 	if conns <= 0 {
 		conns = 8
 	}
+	s.listener = cfg
 	s.writer = stdlib.OpenDB(*cfg)
 	s.writer.SetMaxOpenConns(conns)
 	s.writer.SetMaxIdleConns(conns)

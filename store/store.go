@@ -6,8 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"sync"
 	"sync/atomic"
+
+	"github.com/jackc/pgx/v5"
 
 	"b2bua/cdr"
 	"b2bua/policy"
@@ -44,8 +45,10 @@ type Store struct {
 	logger  *slog.Logger
 	metrics *Metrics
 
-	ready     atomic.Bool // the schema is up to date, or is not ours to change
-	preparing sync.Mutex
+	ready     atomic.Bool   // the schema is up to date, or is not ours to change
+	preparing chan struct{} // holds a token while somebody sees to that
+
+	listener *pgx.ConnConfig // of the connection that hears of changes; nil on SQLite
 
 	bulks bulks
 }
@@ -59,7 +62,7 @@ type Store struct {
 // SQLite's file and its directory (0700) are made when they are missing. No
 // error of this package contains a password.
 func Open(ctx context.Context, url string, opts Options) (*Store, error) {
-	s := &Store{logger: opts.Logger, metrics: opts.Metrics}
+	s := &Store{logger: opts.Logger, metrics: opts.Metrics, preparing: make(chan struct{}, 1)}
 	if s.logger == nil {
 		s.logger = slog.New(slog.DiscardHandler)
 	}
@@ -107,8 +110,12 @@ func (s *Store) prepare(ctx context.Context) error {
 	if s.ready.Load() {
 		return nil
 	}
-	s.preparing.Lock()
-	defer s.preparing.Unlock()
+	select {
+	case s.preparing <- struct{}{}:
+	case <-ctx.Done(): // the database hangs, and somebody else waits for it
+		return fmt.Errorf("prepare the schema: %w", ctx.Err())
+	}
+	defer func() { <-s.preparing }()
 	if s.ready.Load() {
 		return nil
 	}

@@ -121,6 +121,26 @@ func (s *server) startPolicy(ctx context.Context) error {
 	file := filepath.Join(filepath.Dir(s.cfg.CDR.Journal), "policy.snapshot.json")
 	s.policy = policy.NewService(s.store, s.engine, file, s.log,
 		policy.WithMetrics(policy.NewMetrics(s.reg)), policy.WithBounds(policyBounds(s.cfg)))
+	if err := s.firstPolicy(ctx, file); err != nil {
+		return err
+	}
+	follow, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		s.policy.Follow(follow, s.cfg.Database.Poll)
+	}()
+	s.later("policy", func() error {
+		cancel()
+		<-done
+		return nil
+	})
+	return nil
+}
+
+// firstPolicy puts the stored policy in force, or the one kept on disk when the
+// database cannot be reached.
+func (s *server) firstPolicy(ctx context.Context, file string) error {
 	err := s.policy.Refresh(ctx)
 	if !errors.Is(err, store.ErrUnavailable) {
 		return err
@@ -129,7 +149,6 @@ func (s *server) startPolicy(ctx context.Context) error {
 		return errors.Join(err, rerr)
 	}
 	s.log.Warn("the database cannot be reached; calls go by the policy kept on disk", "file", file, "err", err)
-	s.catchUp()
 	return nil
 }
 
@@ -140,42 +159,6 @@ func policyBounds(cfg *config.Config) policy.Bounds {
 		b.Networks = append(b.Networks, n.Name)
 	}
 	return b
-}
-
-// retryPolicy is how often a server that runs by the kept policy asks for the
-// stored one.
-const retryPolicy = 2 * time.Second
-
-// catchUp puts the stored policy in force when the database is back.
-func (s *server) catchUp() {
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		tick := time.NewTicker(retryPolicy)
-		defer tick.Stop()
-		for {
-			select {
-			case <-tick.C:
-			case <-ctx.Done():
-				return
-			}
-			err := s.policy.Refresh(ctx)
-			switch {
-			case err == nil:
-				s.log.Info("the database is back; calls go by the policy in it", "revision", s.engine.Load().Revision())
-				return
-			case !errors.Is(err, store.ErrUnavailable) && ctx.Err() == nil:
-				s.log.Error("the database is back, but its policy cannot be used; calls go on by the one kept on disk", "err", err)
-				return
-			}
-		}
-	}()
-	s.later("policy", func() error {
-		cancel()
-		<-done
-		return nil
-	})
 }
 
 func (s *server) startCDRs(context.Context) (err error) {

@@ -89,7 +89,8 @@ type Certificate struct {
 
 // Database is where policy and CDRs are kept.
 type Database struct {
-	URL string `yaml:"url" doc:"sqlite://PATH or postgres://USER:PASSWORD@HOST/NAME"`
+	URL  string        `yaml:"url" doc:"sqlite://PATH or postgres://USER:PASSWORD@HOST/NAME"`
+	Poll time.Duration `yaml:"poll" doc:"100ms-5s; how often the database is asked whether another process has changed the policy. Postgres tells by itself, in milliseconds; this is for when it cannot, and for SQLite"`
 }
 
 // HTTP is the REST API, health and metrics.
@@ -161,7 +162,7 @@ func Default() *Config {
 			MaxSessions: 4500, // four sockets each: within the usual limit of 20,000 descriptors, and within media.ports
 			Fastpath:    "auto",
 		},
-		Database:     Database{URL: "sqlite://data/b2bua.db"},
+		Database:     Database{URL: "sqlite://data/b2bua.db", Poll: 2 * time.Second},
 		HTTP:         HTTP{Listen: "127.0.0.1:8080", TokenFile: "data/admin.token"},
 		CDR:          CDR{Journal: "data/journal"},
 		Limits:       defaultLimits(),

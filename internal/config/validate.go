@@ -142,6 +142,7 @@ func (v *validator) certificates() {
 // storage never shows the database URL whole: it may hold a password.
 func (v *validator) storage() {
 	v.notEmpty("cdr.journal", v.c.CDR.Journal)
+	v.duration("database.poll", v.c.Database.Poll, 100*time.Millisecond, 5*time.Second)
 	const key = "database.url"
 	scheme, rest, _ := strings.Cut(v.c.Database.URL, "://")
 	switch scheme {

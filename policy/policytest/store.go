@@ -13,9 +13,11 @@ import (
 // A Store keeps a policy set in memory and behaves as [policy.Store] asks. The
 // zero Store is empty, at revision 0. It is safe for concurrent use.
 type Store struct {
-	mu   sync.Mutex
-	set  policy.Set
-	down error
+	mu      sync.Mutex
+	set     policy.Set
+	down    error
+	loads   int
+	changed []func() // of those who watch
 }
 
 // Fail makes every further call return err; nil ends that.
@@ -29,10 +31,43 @@ func (s *Store) Fail(err error) {
 func (s *Store) LoadPolicy(ctx context.Context) (policy.Set, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.loads++
 	if err := s.ready(ctx); err != nil {
 		return policy.Set{}, err
 	}
 	return copyOf(s.set)
+}
+
+// Loads returns how often LoadPolicy was called.
+func (s *Store) Loads() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.loads
+}
+
+// PolicyRevision implements [policy.Store].
+func (s *Store) PolicyRevision(ctx context.Context) (int64, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.set.Revision, s.ready(ctx)
+}
+
+// WatchPolicy implements [policy.Store]. It tells of nothing by itself:
+// [Store.Tell] does.
+func (s *Store) WatchPolicy(ctx context.Context, changed func()) {
+	s.mu.Lock()
+	s.changed = append(s.changed, changed)
+	s.mu.Unlock()
+	<-ctx.Done()
+}
+
+// Tell says to all who watch that the policy may have changed.
+func (s *Store) Tell() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, changed := range s.changed {
+		changed()
+	}
 }
 
 // EditPolicy implements [policy.Store]. Its transaction is a lock.
