@@ -11,8 +11,11 @@ import (
 	"runtime/debug"
 	"slices"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"b2bua/bench/internal/statistics"
 )
 
 // What the generator does when. The same for every relay: how often it sends
@@ -62,10 +65,6 @@ func runGenerator(args []string, in io.Reader, out io.Writer) error {
 			return fmt.Errorf("socket in %s: %w", at.namespace, err)
 		}
 	}
-	runtime.LockOSThread()
-	if err := beFirst(); err != nil {
-		return err
-	}
 	answers := json.NewEncoder(out)
 	for runs := json.NewDecoder(in); ; {
 		var t traffic
@@ -83,16 +82,6 @@ func runGenerator(args []string, in io.Reader, out io.Writer) error {
 			return err
 		}
 	}
-}
-
-// beFirst lets the calling thread run whenever it wants to: it sleeps between
-// slots, and a late packet would be the generator's delay and not the relay's.
-func beFirst() error {
-	err := unix.SchedSetAttr(0, &unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_FIFO, Priority: 10}, 0)
-	if err != nil {
-		return fmt.Errorf("real-time scheduling: %w", err)
-	}
-	return nil
 }
 
 // run makes the traffic and says what came of it.
@@ -128,8 +117,8 @@ func (g *generator) run(t traffic) (outcome, error) {
 	return outcome{
 		Sent: g.account.sent(), Received: g.account.received, Duplicates: g.account.duplicates,
 		Strays: g.account.strays + g.strays, Overrun: dropped - before.dropped,
-		P50: time.Duration(percentile(g.delays, 0.5)), P99: time.Duration(percentile(g.delays, 0.99)),
-		Lag:    time.Duration(percentile(g.lags, 0.99)),
+		P50: time.Duration(statistics.Percentile(g.delays, 0.5)), P99: time.Duration(statistics.Percentile(g.delays, 0.99)),
+		Lag:    time.Duration(statistics.Percentile(g.lags, 0.99)),
 		Length: length, Process: after.process - before.process, Core: length - (after.idle - before.idle),
 		Generator: after.generator - before.generator,
 	}, err
@@ -224,8 +213,11 @@ func (p *pace) sleep() time.Duration {
 	now := time.Since(p.start)
 	p.slot = max(p.slot+slot, now-now%slot)
 	if wait := p.slot - now; wait > 0 {
+		// RawSyscall: the runtime's scheduler would look for other work in each
+		// of these sleeps. Interrupted is early, and what is not due yet leaves
+		// in the next slot.
 		request := unix.NsecToTimespec(int64(wait))
-		_ = unix.Nanosleep(&request, nil) // interrupted is early, and what is not due yet leaves in the next slot
+		_, _, _ = unix.RawSyscall(unix.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&request)), 0, 0)
 	}
 	return time.Since(p.start)
 }
