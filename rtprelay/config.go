@@ -19,10 +19,14 @@ const (
 	DefaultLearnPackets = 3
 	DefaultMaxSessions  = 20000
 	DefaultEventQueue   = 1024
+	DefaultBatchDelay   = 500 * time.Microsecond
 )
 
 // maxWorkers bounds Config.Workers: more threads than this never helps.
 const maxWorkers = 256
+
+// maxBatchDelay bounds Config.BatchDelay: one packet of voice.
+const maxBatchDelay = 20 * time.Millisecond
 
 // A Network is a set of local addresses and the ports to use on them.
 type Network struct {
@@ -40,6 +44,7 @@ type Config struct {
 	LearnPackets int                // consistent packets it takes to learn such a source, 1..255; 0 = 3
 	MaxSessions  int                // open sessions; 0 = 20000
 	EventQueue   int                // events waiting per worker, more are dropped and counted; 0 = 1024
+	BatchDelay   time.Duration      // how long packets of a busy worker may wait for more to come, at most 20 ms; 0 = 0.5 ms, negative = not at all
 	Events       func([]Event)      // receives batches, from one goroutine of the relay; the slice is valid only during the call; nil = discard
 	Logger       *slog.Logger       // nil = discard
 	Metrics      *Metrics           // nil = unregistered
@@ -68,6 +73,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.EventQueue == 0 {
 		c.EventQueue = DefaultEventQueue
+	}
+	if c.BatchDelay == 0 {
+		c.BatchDelay = DefaultBatchDelay
 	}
 	if c.Events == nil {
 		c.Events = func([]Event) {}
@@ -117,6 +125,9 @@ func (c Config) Validate() error {
 	}
 	if c.LearnWindow < 0 || c.LearnWindow > time.Hour {
 		errs = append(errs, fmt.Errorf("rtprelay: LearnWindow is %v, want 0 to 1h", c.LearnWindow))
+	}
+	if c.BatchDelay > maxBatchDelay {
+		errs = append(errs, fmt.Errorf("rtprelay: BatchDelay is %v, want at most %v", c.BatchDelay, maxBatchDelay))
 	}
 	return errors.Join(append(errs, c.overlaps()...)...)
 }

@@ -43,6 +43,7 @@ func TestConfigValidateNamesFieldValueAndBound(t *testing.T) {
 		"sessions":             {func(c *Config) { c.MaxSessions = -1 }, "MaxSessions is -1, want 1 to 16777216"},
 		"event queue":          {func(c *Config) { c.EventQueue = -1 }, "EventQueue is -1, want 1 to 1048576"},
 		"quarantine":           {func(c *Config) { c.Quarantine = 2 * time.Hour }, "Quarantine is 2h0m0s, want at most 1h"},
+		"batch delay":          {func(c *Config) { c.BatchDelay = time.Second }, "BatchDelay is 1s, want at most 20ms"},
 		"learn window":         {func(c *Config) { c.LearnWindow = -1 }, "LearnWindow is -1ns, want 0 to 1h"},
 		"overlapping ranges": {func(c *Config) {
 			c.Networks["outside"] = Network{Addresses: addr("127.0.0.1"), PortMin: 10050, PortMax: 10200}

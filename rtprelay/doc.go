@@ -7,13 +7,19 @@
 //
 // The path of a packet, in the order of the files to read:
 //
+//	pace.go          wait for the first, or rest while some gather
+//	gate_linux.go    waiting without a thread that blocks
 //	poller_linux.go  epoll says which sockets are readable, a batch at a time
-//	worker.go        one receive per ready socket, on a locked thread
+//	worker.go        one receive per ready socket
 //	packet.go        the header is read in place (RFC 3550 §5.1)
 //	latch.go         is the source who we think it is (RFC 7362)
 //	decide.go        the verdict: relay it, or drop it and why; pure
 //	quality.go       loss and jitter of what was accepted (RFC 3550 A.1, A.3, A.8)
 //	worker.go        one send from the joined stream's socket
+//
+// What limits it: a packet costs 2 to 3 µs in the kernel's UDP receive and send
+// and about a tenth of that here; waking up for it costs several times as
+// much. Hence one wake-up for many packets as soon as there are many.
 //
 // On that path nothing locks, allocates or logs. Control reaches it through
 // one atomic pointer per stream (remote.go) and one mailbox per worker

@@ -2,6 +2,7 @@ package rtprelay
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -9,13 +10,15 @@ import (
 // anything that touches a socket, a latch or a deadline. Orders run in the
 // order they were posted, before the packets of a batch.
 type mailbox struct {
+	waiting atomic.Bool // put has put something that take has not taken
+
 	mu     sync.Mutex
 	orders []func(now time.Duration)
 	spare  []func(now time.Duration) // the slice of the batch before, to be filled again
 	shut   bool
 }
 
-// put adds an order. first means that the worker has to be woken; ok is false
+// put adds an order. first means that a worker that waits has to be woken; ok is false
 // after close.
 func (m *mailbox) put(order func(now time.Duration)) (first, ok bool) {
 	m.mu.Lock()
@@ -24,13 +27,18 @@ func (m *mailbox) put(order func(now time.Duration)) (first, ok bool) {
 		return false, false
 	}
 	m.orders = append(m.orders, order)
+	m.waiting.Store(true)
 	return len(m.orders) == 1, true
 }
 
 // take returns the waiting orders. The slice is valid until the next take.
 func (m *mailbox) take() []func(now time.Duration) {
+	if !m.waiting.Load() { // the usual case
+		return nil
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.waiting.Store(false)
 	taken := m.orders
 	clear(m.spare)
 	m.orders, m.spare = m.spare[:0], taken

@@ -24,9 +24,12 @@ type poller interface {
 	// token. The error wraps errPortTaken, ErrNoDescriptors, or is the system's.
 	open(local netip.AddrPort, token uint64) (socket, error)
 	// wait fills tokens with those of sockets that can be received from, once
-	// each, and returns how many; woken reports a call of wake. It returns after
-	// timeout at the latest, with a negative one never.
-	wait(tokens []uint64, timeout time.Duration) (n int, woken bool, err error)
+	// each, and returns how many. It returns after timeout at the latest, with a
+	// negative one never; earlier with 0 for no reason, perhaps.
+	wait(tokens []uint64, timeout time.Duration) (int, error)
+	// rest lets d pass without looking at sockets or wakes, which stay for the
+	// next wait. A poller that cannot returns at once.
+	rest(d time.Duration) error
 	// wake makes the wait that is running, or the next one, return.
 	wake()
 	// close releases what open does not: the sockets are closed one by one.

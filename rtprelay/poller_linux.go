@@ -19,12 +19,18 @@ const wakeToken = ^uint64(0)
 
 // epoll is the poller of one worker: raw non-blocking sockets, level-triggered,
 // one receive per ready socket. A call has so few packets that a second receive
-// would mostly find nothing.
+// would mostly find nothing. No system call of it blocks, see gate.
 type epoll struct {
 	fd     int
 	wakeFD int
+	gate   *gate
+
+	// the worker's
+	name   unix.RawSockaddrAny // scratch for addresses
 	events []unix.EpollEvent
-	name   unix.RawSockaddrAny // scratch for addresses; the worker's
+	tokens []uint64 // what the wait that is running fills in,
+	found  int      // how many it has,
+	err    error    // or what went wrong
 }
 
 // newPoller returns the best poller of this system.
@@ -39,7 +45,10 @@ func newPoller() (poller, error) {
 		return nil, systemError("eventfd", err)
 	}
 	p := &epoll{fd: fd, wakeFD: wakeFD, events: make([]unix.EpollEvent, batchSize)}
-	if err := p.watch(wakeFD, wakeToken); err != nil {
+	if p.gate, err = newGate(fd, p.look); err == nil {
+		err = p.watch(wakeFD, wakeToken)
+	}
+	if err != nil {
 		_ = p.close()
 		return nil, err
 	}
@@ -103,31 +112,39 @@ func systemError(call string, err error) error {
 }
 
 // wait implements poller.
-func (p *epoll) wait(tokens []uint64, timeout time.Duration) (n int, woken bool, err error) {
-	ms := -1
-	if timeout >= 0 { // round up: waking early would only mean waiting again
-		ms = int(min((timeout+time.Millisecond-1)/time.Millisecond, 1<<30))
-	}
-	events := p.events[:min(len(p.events), len(tokens))]
-	ready, err := unix.EpollWait(p.fd, events, ms)
-	if err != nil {
-		if err == unix.EINTR {
-			return 0, false, nil
+func (p *epoll) wait(tokens []uint64, timeout time.Duration) (int, error) {
+	p.tokens, p.found, p.err = tokens, 0, nil
+	err := p.gate.wait(timeout)
+	return p.found, errors.Join(p.err, err)
+}
+
+// look fills in what can be received from now and reports whether the wait is
+// over.
+func (p *epoll) look() bool {
+	events := p.events[:min(len(p.events), len(p.tokens))]
+	// RawSyscall: the call does not block, so the scheduler need not know.
+	ready, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(p.fd),
+		uintptr(unsafe.Pointer(unsafe.SliceData(events))), uintptr(len(events)), 0, 0, 0)
+	if errno != 0 {
+		if errno != unix.EINTR {
+			p.err = systemError("epoll_wait", errno)
 		}
-		return 0, false, err
+		return errno != unix.EINTR
 	}
 	for i := range events[:ready] {
 		token := uint64(uint32(events[i].Fd)) | uint64(uint32(events[i].Pad))<<32
 		if token == wakeToken {
 			p.drainWake()
-			woken = true
 			continue
 		}
-		tokens[n] = token
-		n++
+		p.tokens[p.found] = token
+		p.found++
 	}
-	return n, woken, nil
+	return ready > 0
 }
+
+// rest implements poller.
+func (p *epoll) rest(d time.Duration) error { return p.gate.rest(d) }
 
 // wake implements poller.
 func (p *epoll) wake() {
@@ -143,120 +160,12 @@ func (p *epoll) drainWake() {
 }
 
 // close implements poller.
-func (p *epoll) close() error { return errors.Join(unix.Close(p.wakeFD), unix.Close(p.fd)) }
-
-// rawSocket is a UDP socket without the runtime's netpoller.
-type rawSocket struct {
-	poller    *epoll
-	fd        int
-	connected bool
-}
-
-// start implements socket: a datagram that has come early is reported until it
-// is received.
-func (s *rawSocket) start() {}
-
-// recv implements socket. The source comes with every datagram, also when
-// connected: those that arrived before connect are anybody's.
-func (s *rawSocket) recv(b []byte) (n int, from netip.AddrPort, err error) {
-	name := &s.poller.name
-	size := uint32(unix.SizeofSockaddrAny)
-	// RawSyscall: the call never blocks, so the scheduler need not know.
-	r, _, errno := unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(s.fd),
-		uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), unix.MSG_DONTWAIT,
-		uintptr(unsafe.Pointer(name)), uintptr(unsafe.Pointer(&size)))
-	if errno != 0 {
-		return 0, from, packetError(errno)
+func (p *epoll) close() error {
+	var err error
+	if p.gate != nil {
+		err = p.gate.close()
 	}
-	return int(r), addressOf(name), nil
-}
-
-// send implements socket.
-func (s *rawSocket) send(b []byte, to netip.AddrPort) error {
-	var name unsafe.Pointer
-	var size uint32
-	if !s.connected {
-		name, size = unsafe.Pointer(&s.poller.name), setAddress(&s.poller.name, to)
-	}
-	_, _, errno := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(s.fd),
-		uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL,
-		uintptr(name), uintptr(size))
-	if errno != 0 {
-		return packetError(errno)
-	}
-	return nil
-}
-
-// packetError names what recv and send may run into.
-func packetError(errno unix.Errno) error {
-	switch errno {
-	case unix.EAGAIN, unix.EINTR:
-		return errAgain
-	case unix.ECONNREFUSED, unix.EHOSTUNREACH, unix.ENETUNREACH, unix.EHOSTDOWN, unix.ENETDOWN:
-		return errUnreachable
-	default:
-		return errno // a small number: boxing it does not allocate
-	}
-}
-
-// connect implements socket.
-func (s *rawSocket) connect(to netip.AddrPort) bool {
-	size := setAddress(&s.poller.name, to)
-	_, _, errno := unix.RawSyscall(unix.SYS_CONNECT, uintptr(s.fd),
-		uintptr(unsafe.Pointer(&s.poller.name)), uintptr(size))
-	s.connected = s.connected || errno == 0
-	return errno == 0
-}
-
-// disconnect implements socket. The local address stays: it was bound.
-func (s *rawSocket) disconnect() bool {
-	s.poller.name.Addr.Family = unix.AF_UNSPEC
-	_, _, errno := unix.RawSyscall(unix.SYS_CONNECT, uintptr(s.fd),
-		uintptr(unsafe.Pointer(&s.poller.name)), unsafe.Sizeof(s.poller.name.Addr))
-	s.connected = false // whatever happened, send names its destination again
-	return errno == 0
-}
-
-// close implements socket. epoll forgets a closed descriptor by itself.
-func (s *rawSocket) close() {
-	if s.fd >= 0 {
-		_ = unix.Close(s.fd)
-		s.fd = -1
-	}
-}
-
-// addressOf reads the address that the kernel wrote. A scope is left out: the
-// addresses it is compared with have none.
-func addressOf(name *unix.RawSockaddrAny) netip.AddrPort {
-	switch name.Addr.Family {
-	case unix.AF_INET:
-		in := (*unix.RawSockaddrInet4)(unsafe.Pointer(name))
-		return netip.AddrPortFrom(netip.AddrFrom4(in.Addr), swapPort(in.Port))
-	case unix.AF_INET6:
-		in := (*unix.RawSockaddrInet6)(unsafe.Pointer(name))
-		return netip.AddrPortFrom(netip.AddrFrom16(in.Addr), swapPort(in.Port))
-	default:
-		return netip.AddrPort{}
-	}
-}
-
-// setAddress writes an address for the kernel and returns its size.
-func setAddress(name *unix.RawSockaddrAny, to netip.AddrPort) uint32 {
-	if to.Addr().Is4() {
-		in := (*unix.RawSockaddrInet4)(unsafe.Pointer(name))
-		in.Family, in.Port, in.Addr = unix.AF_INET, swapPort(to.Port()), to.Addr().As4()
-		return unix.SizeofSockaddrInet4
-	}
-	in := (*unix.RawSockaddrInet6)(unsafe.Pointer(name))
-	*in = unix.RawSockaddrInet6{Family: unix.AF_INET6, Port: swapPort(to.Port()), Addr: to.Addr().As16()}
-	return unix.SizeofSockaddrInet6
-}
-
-// swapPort converts a port between the host's and the network's byte order.
-func swapPort(port uint16) uint16 {
-	var b [2]byte
-	binary.BigEndian.PutUint16(b[:], port)
-	return binary.NativeEndian.Uint16(b[:])
+	return errors.Join(err, unix.Close(p.wakeFD), unix.Close(p.fd))
 }
 
 // descriptorLimit is how many files the process may have open.

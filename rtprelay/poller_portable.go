@@ -72,7 +72,7 @@ func portableError(err error) error {
 
 // wait implements poller. Datagrams of the last batch that nobody received are
 // dropped: their socket has been closed.
-func (p *portable) wait(tokens []uint64, timeout time.Duration) (n int, woken bool, err error) {
+func (p *portable) wait(tokens []uint64, timeout time.Duration) (n int, err error) {
 	for _, s := range p.touched {
 		for s.next < len(s.pending) {
 			p.release(s.pop())
@@ -91,7 +91,6 @@ func (p *portable) wait(tokens []uint64, timeout time.Duration) (n int, woken bo
 	case d := <-p.arrived:
 		n = p.keep(d, tokens, n)
 	case <-p.woken:
-		woken = true
 	case <-expired:
 	}
 	for n < len(tokens) {
@@ -103,13 +102,11 @@ func (p *portable) wait(tokens []uint64, timeout time.Duration) (n int, woken bo
 		}
 		break
 	}
-	select { // last, so that an order posted before a datagram was sent is seen with it
-	case <-p.woken:
-		woken = true
-	default:
-	}
-	return n, woken, nil
+	return n, nil
 }
+
+// rest implements poller: the readers would be woken all the same.
+func (p *portable) rest(time.Duration) error { return nil }
 
 // keep puts d where its socket's recv finds it.
 func (p *portable) keep(d datagram, tokens []uint64, n int) int {

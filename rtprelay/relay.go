@@ -272,7 +272,7 @@ type Gauges struct {
 	PortsFree        int // port pairs, of all networks
 	PortsUsed        int
 	PortsQuarantined int
-	Sockets          int // open media sockets; each worker has two descriptors more
+	Sockets          int // open media sockets; each worker has four descriptors more
 	Sessions         int
 	Streams          int // open, or about to be closed by their worker
 }

@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"slices"
+	"sync/atomic"
 	"time"
 )
 
@@ -15,10 +16,11 @@ const waitAfterFailure = 100 * time.Millisecond
 // timeoutRetry is when a Timeout that found the event ring full is tried again.
 const timeoutRetry = time.Second
 
-// A worker moves the packets of its sessions: one locked thread, one poller,
-// all sockets of a call.
+// A worker moves the packets of its sessions: one goroutine, one poller, all
+// sockets of a call.
 //
-//	run → step → orders (mailbox)
+//	run → step → wait (pace)
+//	           → orders (mailbox)
 //	           → packets → packet → decide → forward
 //	           → expire (media timeouts)
 type worker struct {
@@ -26,8 +28,11 @@ type worker struct {
 	relay  *Relay
 	poll   poller
 	events *ring
-	mail   mailbox
-	slots  slots
+
+	// anybody's
+	mail    mailbox
+	waiting atomic.Bool // the worker waits, or is about to
+	slots   slots
 
 	// owned by the worker's goroutine
 	streams   []*Stream // by slot
@@ -35,6 +40,7 @@ type worker struct {
 	tokens    []uint64
 	buffer    []byte
 	tally     tally
+	pace      pace
 	raised    bool   // an event has been pushed since the last step
 	panics    uint64 // since the start
 	stopping  bool
@@ -49,12 +55,12 @@ func newWorker(r *Relay) (*worker, error) {
 	return &worker{
 		relay: r, poll: poll, events: newRing(r.cfg.EventQueue),
 		tokens: make([]uint64, batchSize), buffer: make([]byte, maxDatagram),
+		pace: pace{delay: max(r.cfg.BatchDelay, 0)},
 	}, nil
 }
 
 // run moves packets until stop.
 func (w *worker) run() {
-	runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
 	for !w.stopping {
 		w.step()
 	}
@@ -67,15 +73,14 @@ func (w *worker) run() {
 // control code said before a packet came is true for that packet. An event of
 // a stream that they close finds nobody, see slots.
 func (w *worker) step() {
-	n, woken, err := w.poll.wait(w.tokens, w.deadlines.wait(w.relay.now()))
+	began := w.relay.now()
+	n, err := w.wait(began)
 	if err != nil {
 		w.relay.cfg.Logger.Error("rtprelay: waiting for packets", "error", err)
 		time.Sleep(waitAfterFailure)
 	}
 	now := w.relay.now() // once per batch: what is in it has arrived by now
-	if woken {
-		w.orders(now)
-	}
+	work := n + w.orders(now)
 	for done := 0; done < n; {
 		done += w.packets(w.tokens[done:n], now)
 	}
@@ -85,6 +90,26 @@ func (w *worker) step() {
 		w.raised = false
 		w.relay.signalEvents()
 	}
+	w.pace.done(work, now-began, w.relay.now()-now)
+}
+
+// wait returns the next batch. Who posts an order while it runs has to wake it.
+func (w *worker) wait(now time.Duration) (int, error) {
+	if w.pace.next == rest {
+		if err := w.poll.rest(w.pace.delay); err != nil {
+			return 0, err
+		}
+	}
+	if w.pace.next == yield {
+		runtime.Gosched()
+	}
+	w.waiting.Store(true)
+	defer w.waiting.Store(false)
+	timeout := w.deadlines.wait(now)
+	if w.mail.waiting.Load() { // after the store, so that one of the two sees the other
+		timeout = 0
+	}
+	return w.poll.wait(w.tokens, timeout)
 }
 
 // packets handles sockets in turn and returns how many. A panic costs one
@@ -265,17 +290,19 @@ func (w *worker) expire(now time.Duration) {
 // worker has stopped.
 func (w *worker) post(order func(now time.Duration)) bool {
 	first, ok := w.mail.put(order)
-	if first {
+	if first && w.waiting.Load() {
 		w.poll.wake()
 	}
 	return ok
 }
 
-// orders runs what control code has posted.
-func (w *worker) orders(now time.Duration) {
-	for _, order := range w.mail.take() {
+// orders runs what control code has posted and returns how much that was.
+func (w *worker) orders(now time.Duration) int {
+	orders := w.mail.take()
+	for _, order := range orders {
 		w.order(order, now)
 	}
+	return len(orders)
 }
 
 // order runs one order. A panic costs that order.
