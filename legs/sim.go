@@ -21,8 +21,8 @@ type Sim struct {
 }
 
 // Simulate is [Start] for tests. Config.Listeners must name IP addresses and
-// ports, Config.Now is asked for the time until the first Advance. send is called for every message,
-// at the time that Now tells, and must not call the Sim.
+// ports; Config.Now is asked for the time until the first Advance. send is called
+// for every message, at the time that Now tells, and must not call the Sim.
 func Simulate(cfg Config, send func(transport.Outgoing)) (*Sim, error) {
 	stack, err := newStack(cfg)
 	if err != nil {
@@ -71,7 +71,7 @@ func (s *Sim) Left() error {
 		return err
 	}
 	timers, inHand := 0, 0
-	for _, c := range s.cores {
+	for _, c := range &s.cores {
 		timers += c.shard.Wheel.Len()
 		if len(c.events) != 0 || len(c.out) != 0 || c.leg != nil || c.hand != nil || c.owner != nil {
 			inHand++
