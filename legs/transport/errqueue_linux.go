@@ -99,8 +99,8 @@ func parseExtendedErr(oob []byte) *ICMPError {
 // business: there was nothing to do, or an error about an earlier datagram was
 // handed to it, which the error queue tells in full.
 func isPending(err error) bool {
-	var errno syscall.Errno
-	if !errors.As(err, &errno) {
+	errno, ok := errors.AsType[syscall.Errno](err)
+	if !ok {
 		return false
 	}
 	switch errno {
