@@ -23,6 +23,7 @@ import (
 // keeps those from being read as frames.
 const (
 	frameHeader = 8
+	usualFrame  = 2048 // octets that the entry of a call of two streams fits into
 	maxPayload  = 4 << 20
 )
 
@@ -84,25 +85,17 @@ func encodeRecord(mark Mark, r *Record, at time.Time) ([]byte, error) {
 	if (mark == Ended) != (r.EndedAt != nil) {
 		return nil, fmt.Errorf("cdr: call %s: mark %s does not fit its ended_at", r.CallID, mark)
 	}
-	id, err := json.Marshal(r.CallID)
-	if err != nil {
-		return nil, fmt.Errorf("cdr: call_id: %w", err)
+	e := encoder{b: make([]byte, frameHeader, usualFrame)}
+	e.text(`{"mark":`, mark.String())
+	e.int(`,"at":`, at.UnixMicro())
+	e.text(`,"call_id":`, r.CallID)
+	e.raw(`,"record":`)
+	e.record(r)
+	e.raw(`}`)
+	if e.err != nil {
+		return nil, fmt.Errorf("cdr: call %s: %w", r.CallID, e.err)
 	}
-	body, err := marshalRecord(r)
-	if err != nil {
-		return nil, fmt.Errorf("cdr: call %s: %w", r.CallID, err)
-	}
-	b := make([]byte, frameHeader, frameHeader+len(body)+len(id)+80)
-	b = append(b, `{"mark":"`...)
-	b = append(b, mark.String()...)
-	b = append(b, `","at":`...)
-	b = strconv.AppendInt(b, at.UnixMicro(), 10)
-	b = append(b, `,"call_id":`...)
-	b = append(b, id...)
-	b = append(b, `,"record":`...)
-	b = append(b, body...)
-	b = append(b, '}')
-	return sealFrame(b)
+	return sealFrame(e.b)
 }
 
 // encodeEntry returns the frame of one of the journal's own marks.

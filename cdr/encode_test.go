@@ -1,0 +1,120 @@
+package cdr
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"reflect"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+// drawRecord fills every field of a record, whatever fields there are.
+func drawRecord(t *rapid.T) *Record {
+	var r Record
+	drawInto(t, reflect.ValueOf(&r).Elem())
+	return &r
+}
+
+func drawInto(t *rapid.T, v reflect.Value) {
+	if v.Type() == reflect.TypeFor[time.Time]() {
+		at := time.UnixMicro(rapid.Int64Range(0, 4e15).Draw(t, "time")).UTC()
+		v.Set(reflect.ValueOf(at))
+		return
+	}
+	switch v.Kind() {
+	case reflect.Struct:
+		for i := range v.NumField() {
+			drawInto(t, v.Field(i))
+		}
+	case reflect.Pointer:
+		if rapid.Bool().Draw(t, "set") {
+			v.Set(reflect.New(v.Type().Elem()))
+			drawInto(t, v.Elem())
+		}
+	case reflect.Slice:
+		n := rapid.IntRange(0, 2).Draw(t, "items")
+		v.Set(reflect.MakeSlice(v.Type(), n, n))
+		for i := range n {
+			drawInto(t, v.Index(i))
+		}
+	case reflect.String:
+		v.SetString(rapid.OneOf(rapid.String(), rapid.StringMatching(`[ -~]{0,40}`)).Draw(t, "text"))
+	case reflect.Int, reflect.Int64:
+		v.SetInt(rapid.Int64().Draw(t, "int"))
+	case reflect.Uint32:
+		v.SetUint(uint64(rapid.Uint32().Draw(t, "uint32")))
+	case reflect.Uint64:
+		v.SetUint(rapid.Uint64().Draw(t, "uint64"))
+	case reflect.Float64:
+		v.SetFloat(rapid.Float64().Draw(t, "float"))
+	default:
+		t.Fatalf("a record has a field of kind %s: encode.go and this test must learn it", v.Kind())
+	}
+}
+
+// TestEncoderWritesEveryField: what the encoder wrote reads back as it was, and
+// is, token by token, what encoding/json writes.
+func TestEncoderWritesEveryField(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		r := drawRecord(t)
+		e := encoder{}
+		e.record(r)
+		if e.err != nil {
+			t.Fatal(e.err)
+		}
+		var back Record
+		if err := json.Unmarshal(e.b, &back); err != nil {
+			t.Fatalf("%v\n%s", err, e.b)
+		}
+		if !reflect.DeepEqual(&back, r) {
+			t.Fatalf("wrote %s\nread %+v\nwant %+v", e.b, back, *r)
+		}
+		want, err := json.Marshal(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, want := tokens(t, e.b), tokens(t, want); !reflect.DeepEqual(got, want) {
+			t.Fatalf("wrote %v\nwant  %v", got, want)
+		}
+	})
+}
+
+// tokens returns all there is in a JSON document, in order.
+func tokens(t *rapid.T, doc []byte) []json.Token {
+	dec, all := json.NewDecoder(bytes.NewReader(doc)), []json.Token{}
+	for {
+		tok, err := dec.Token()
+		if errors.Is(err, io.EOF) {
+			return all
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, tok)
+	}
+}
+
+func TestEncoderRefusesYearsOfFiveDigits(t *testing.T) {
+	r := endedRecord(1)
+	r.StartedAt = time.Date(12345, 1, 1, 0, 0, 0, 0, time.UTC)
+	if _, err := encodeRecord(Ended, r, epoch); err == nil {
+		t.Fatal("encoded")
+	}
+}
+
+func TestEncoderReplacesWhatIsNoText(t *testing.T) {
+	r := endedRecord(1)
+	r.Received.From = "\xff<sip:a@b>\x00"
+	b, err := encodeRecord(Ended, r, epoch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	back, err := decodeRecord(b[frameHeader:])
+	if err != nil || back.Received.From != "\ufffd<sip:a@b>\x00" {
+		t.Fatalf("%q, %v", back.Received.From, err)
+	}
+}
