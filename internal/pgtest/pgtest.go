@@ -14,6 +14,7 @@
 package pgtest
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"io"
@@ -42,7 +43,8 @@ func URL(t testing.TB) string {
 type Cluster struct {
 	dir       string // of the socket and the data
 	watcher   *exec.Cmd
-	watched   io.Closer // the watcher ends the server when it is closed
+	watched   io.WriteCloser // the watcher does what is written, and ends the server when it is closed
+	answers   *bufio.Reader  // what the watcher has done
 	databases atomic.Int64
 }
 

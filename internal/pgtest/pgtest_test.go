@@ -65,3 +65,32 @@ func TestStart(t *testing.T) {
 		t.Error("a stopped server answers")
 	}
 }
+
+// A server can be stopped, hung and shut, and be itself again.
+func TestHarm(t *testing.T) {
+	t.Parallel()
+	c := pgtest.Start(t)
+	url := c.Database(t)
+	for name, harm := range map[string]struct{ begin, end func(testing.TB) }{
+		"stopped": {c.Stop, c.Restart}, "frozen": {c.Freeze, c.Thaw}, "refusing": {c.Refuse, c.Admit},
+	} {
+		before, err := pgx.Connect(t.Context(), url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		harm.begin(t)
+		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+		if _, err := pgx.Connect(ctx, url); err == nil {
+			t.Errorf("%s: a new session is let in", name)
+		}
+		if err := before.Ping(ctx); err == nil {
+			t.Errorf("%s: an old session goes on", name)
+		}
+		cancel()
+		harm.end(t)
+		if got := ask(t, url, "SELECT count(*)::text FROM pg_class WHERE relname = 'things'"); got != "0" {
+			t.Errorf("%s: %s things", name, got)
+		}
+		_ = before.Close(t.Context()) // broken, or not
+	}
+}

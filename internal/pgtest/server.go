@@ -3,6 +3,7 @@
 package pgtest
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -114,18 +115,29 @@ func binaries() (string, error) {
 	return bin, nil
 }
 
-// script runs initdb and the server and waits on its input, which the test
-// process holds open: when that process is gone, so are server and files.
+// script runs initdb and the server, stops and starts it when a line on its
+// input says so, and ends with that input, which the test process holds open:
+// when that process is gone, so are server and files.
 const script = `
 dir=$1 bin=$2
 "$bin/initdb" -D "$dir/data" -U postgres -A trust --no-sync -E UTF8 --locale=C --locale-provider=icu --icu-locale=en-US >"$dir/log" 2>&1 ||
 { rm -rf "$dir/data"; "$bin/initdb" -D "$dir/data" -U postgres -A trust --no-sync -E UTF8 --locale=C.UTF-8 >>"$dir/log" 2>&1; } || exit 1
-"$bin/postgres" -D "$dir/data" -k "$dir" -p 5432 -c listen_addresses= -c fsync=off -c full_page_writes=off \
-	-c max_connections=200 -c timezone=Asia/Kolkata >>"$dir/log" 2>&1 </dev/null &
-server=$!
-read -r _
-kill -QUIT $server
-wait $server
+start() {
+	"$bin/postgres" -D "$dir/data" -k "$dir" -p 5432 -c listen_addresses= -c fsync=off -c full_page_writes=off \
+		-c max_connections=200 -c timezone=Asia/Kolkata >>"$dir/log" 2>&1 </dev/null &
+	server=$!
+}
+stop() {
+	kill -QUIT $server
+	kill -CONT $server
+	wait $server
+}
+start
+while read -r command; do
+	$command
+	echo "$command"
+done
+stop 2>>"$dir/log"
 rm -rf "$dir"
 `
 
@@ -147,6 +159,11 @@ func (c *Cluster) run(bin string) error {
 	if c.watched, err = c.watcher.StdinPipe(); err != nil {
 		return err
 	}
+	answers, err := c.watcher.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	c.answers = bufio.NewReader(answers)
 	if err := c.watcher.Start(); err != nil {
 		return err
 	}
