@@ -20,10 +20,8 @@ func (b *bench) cpu(ctx context.Context) error {
 		return err
 	}
 	defer stop() //nolint:errcheck // the measurements stand
-	for _, s := range servers {
-		if err := b.warm(ctx, s); err != nil {
-			return err
-		}
+	if err := b.warm(ctx, servers...); err != nil {
+		return err
 	}
 	seconds := 8
 	if b.quick {
@@ -85,7 +83,7 @@ func (b *bench) stress(ctx context.Context) error {
 		return err
 	}
 	defer stop() //nolint:errcheck // the measurements stand
-	if err := b.warm(ctx, servers[0]); err != nil {
+	if err := b.warm(ctx, servers...); err != nil {
 		return err
 	}
 	seconds := 40

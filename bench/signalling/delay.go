@@ -20,10 +20,8 @@ func (b *bench) delay(ctx context.Context) error {
 		return err
 	}
 	defer stop() //nolint:errcheck // the measurements stand
-	for _, s := range servers {
-		if err := b.warm(ctx, s); err != nil {
-			return err
-		}
+	if err := b.warm(ctx, servers...); err != nil {
+		return err
 	}
 	l := load{rate: delayRate, calls: 1000}
 	if b.quick {
@@ -102,8 +100,6 @@ func (s *server) delay(ctx context.Context, l load, direct ringing) (measurement
 		m.fault("%d calls through the server and %d without ended well, want %d: %s%s",
 			through.Ended, direct.Ended, l.calls, through.Reason, direct.Reason)
 	}
-	if failed := m.Values[failedServer]; failed > 0 {
-		m.fault("%.0f calls failed at the server", failed)
-	}
+	m.judgeServer(before, after)
 	return m, nil
 }

@@ -75,17 +75,26 @@ func (b *bench) load(ctx context.Context, of string, s *server, l load, round in
 		peakRSS:       float64(out.peak) / mebi,
 		background:    busy,
 	}
-	m.judge(after.calls-before.calls, out)
+	m.judgeServer(before.figures, after.figures)
+	m.judgeLoad(after.calls-before.calls, out)
 	return m, nil
 }
 
-// judge names what makes a run worthless.
-func (m *measurement) judge(seen float64, out loaded) {
+// judgeServer names what went wrong by the server's own account.
+func (m *measurement) judgeServer(before, after figures) {
+	if failed := after.failed - before.failed; failed > 0 {
+		m.fault("%.0f calls failed at the server", failed)
+	}
+	if left := after.live - before.live; left > 0 {
+		m.fault("the server still has %.0f calls or records %s after the last call", left, settleTime)
+	}
+}
+
+// judgeLoad names what went wrong by SIPp's account, or makes the figures
+// worthless.
+func (m *measurement) judgeLoad(seen float64, out loaded) {
 	if failed := m.Values[failedLoad]; failed > 0 {
 		m.fault("%.0f calls failed at SIPp: %s", failed, out.said)
-	}
-	if failed := m.Values[failedServer]; failed > 0 {
-		m.fault("%.0f calls failed at the server", failed)
 	}
 	calls := float64(m.Calls)
 	if out.caller.created != calls || out.caller.ok != calls {
@@ -118,13 +127,21 @@ func busyPercent(ctx context.Context) (float64, error) {
 
 func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
-// warm is the load that a fresh server gets before it is measured: its first
-// pages are dear.
-func (b *bench) warm(ctx context.Context, s *server) error {
-	rate := 500
-	if _, err := b.sipp(ctx, s, load{rate: rate, calls: 3 * rate}); err != nil {
-		return fmt.Errorf("%s: warm-up: %w", s.name, err)
+// warm puts a load on a fresh server before it is measured: its first pages
+// are dear. The warm-up is no figure, but a call that fails in it is a fault.
+func (b *bench) warm(ctx context.Context, servers ...*server) error {
+	for _, s := range servers {
+		const rate = 500
+		m, err := b.load(ctx, "warm-up", s, load{rate: rate, calls: 3 * rate}, 0)
+		if err != nil {
+			return fmt.Errorf("warm-up: %w", err)
+		}
+		if len(m.Faults) == 0 {
+			continue
+		}
+		if err := b.record(m); err != nil {
+			return err
+		}
 	}
-	_, err := s.settle(ctx)
-	return err
+	return nil
 }

@@ -19,20 +19,23 @@ import (
 	"syscall"
 )
 
-func main() {
+func main() { os.Exit(run(os.Args[1:])) }
+
+func run(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	b, err := newBench(os.Args[1:])
+	b, err := newBench(args)
 	if err == nil {
 		err = b.run(ctx)
 	}
 	switch {
 	case err == nil:
+		return 0
 	case errors.Is(err, flag.ErrHelp):
-		os.Exit(2)
+		return 2
 	default:
 		fmt.Fprintln(os.Stderr, "bench-signalling:", err)
-		os.Exit(1) //nolint:gocritic // stop has nothing left to do
+		return 1
 	}
 }
 

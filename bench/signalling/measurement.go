@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -25,7 +24,8 @@ const (
 	peakRSS       = "peak_rss_mib"
 	background    = "background_percent" // of one processor, by everybody just before
 	perCall       = "kib_per_call"
-	memoryBefore  = "before_mib"
+	memoryFresh   = "fresh_mib"  // before the warm-up
+	memoryBefore  = "before_mib" // after it
 	memoryAt      = "with_calls_mib"
 	goroutines    = "goroutines_more"
 	p50           = "p50_ms"
@@ -89,13 +89,14 @@ func (r results) spread(of, server string, rate int, key string) statistics.Spre
 	return statistics.SpreadOf(r.values(of, server, rate, key))
 }
 
-// faults returns why measurements do not count, nil when all do.
+// faults returns that measurements do not count, nil when all do.
 func (r results) faults() error {
-	var errs []error
+	n := 0
 	for _, m := range r.all {
-		for _, f := range m.Faults {
-			errs = append(errs, fmt.Errorf("%s %s %d/s #%d: %s", m.Of, m.Server, m.Rate, m.Round, f))
-		}
+		n += min(1, len(m.Faults))
 	}
-	return errors.Join(errs...)
+	if n == 0 {
+		return nil
+	}
+	return fmt.Errorf("%d measurements do not count: see FAULT above", n)
 }

@@ -42,6 +42,10 @@ func (b *bench) hold(ctx context.Context, name string, l load, round int) (measu
 	}
 	defer stop() //nolint:errcheck // the measurement stands
 	s := servers[0]
+	fresh, err := s.held(ctx)
+	if err != nil {
+		return m, err
+	}
 	if err := b.warm(ctx, s); err != nil {
 		return m, err
 	}
@@ -67,6 +71,7 @@ func (b *bench) hold(ctx context.Context, name string, l load, round int) (measu
 	grown := float64(at.bytes - before.bytes)
 	m.Values = map[string]float64{
 		perCall:       grown / 1024 / float64(l.calls),
+		memoryFresh:   float64(fresh.bytes) / mebi,
 		memoryBefore:  float64(before.bytes) / mebi,
 		memoryAt:      float64(at.bytes) / mebi,
 		goroutines:    at.goroutines - before.goroutines,
@@ -77,9 +82,7 @@ func (b *bench) hold(ctx context.Context, name string, l load, round int) (measu
 	if f.Ended != l.calls {
 		m.fault("%d of %d calls were held and ended well: %s", f.Ended, l.calls, f.Reason)
 	}
-	if failed := m.Values[failedServer]; failed > 0 {
-		m.fault("%.0f calls failed at the server", failed)
-	}
+	m.judgeServer(before.figures, after)
 	return m, nil
 }
 

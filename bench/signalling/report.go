@@ -83,13 +83,14 @@ func (b *bench) tables() (loads, memory, delays statistics.Table) {
 			}
 		}
 	}
-	memory.Head = []string{"server", "calls up", "KiB/call", "MiB before", "MiB with the calls", "goroutines more"}
+	memory.Head = []string{"server", "calls up", "KiB/call", "MiB fresh", "MiB warm", "MiB with the calls", "goroutines more"}
 	delays.Head = []string{"server", "added p50 ms", "added p99 ms", "direct p50 ms", "direct p99 ms"}
 	for _, s := range servers {
 		show := func(of, key, format string) string { return r.spread(of, s, 0, key).Show(format) }
 		for _, m := range r.all {
 			if m.Of == "rss" && m.Server == s {
-				memory.Add(s, strconv.Itoa(m.Calls), show("rss", perCall, "%.2f"), show("rss", memoryBefore, "%.1f"),
+				memory.Add(s, strconv.Itoa(m.Calls), show("rss", perCall, "%.2f"),
+					show("rss", memoryFresh, "%.1f"), show("rss", memoryBefore, "%.1f"),
 					show("rss", memoryAt, "%.1f"), show("rss", goroutines, "%.0f"))
 				break
 			}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -157,7 +158,8 @@ func (out *loaded) read(dir string, caller *child.Process) error {
 		}
 	}
 	if text, err := os.ReadFile(filepath.Join(dir, "caller.errors")); err == nil {
-		out.said = string(text[:min(len(text), 600)])
+		words := strings.Join(strings.Fields(string(text)), " ")
+		out.said = words[:min(len(words), 200)]
 	}
 	return nil
 }

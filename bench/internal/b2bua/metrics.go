@@ -73,9 +73,12 @@ func (m Metrics) Failed() float64 {
 		m.Sum("b2bua_shard_refused_events_total") + m.Sum("b2bua_journal_lost_total")
 }
 
-// Dropped returns how many SIP datagrams the server or its kernel buffers have
-// dropped.
-func (m Metrics) Dropped() float64 { return m.Sum("b2bua_transport_dropped_datagrams_total") }
+// Dropped returns how many SIP datagrams the server itself has dropped. What
+// its kernel buffers dropped is seen at the sockets.
+func (m Metrics) Dropped() float64 {
+	const name = "b2bua_transport_dropped_datagrams_total"
+	return m.Sum(name) - m.Sum(name, `reason="kernel"`)
+}
 
 // Live returns how many calls are up.
 func (m Metrics) Live() float64 { return m.Sum("b2bua_calls_active") }

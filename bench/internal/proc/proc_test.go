@@ -12,14 +12,14 @@ import (
 
 func TestParseStat(t *testing.T) {
 	t.Parallel()
-	const rest = " S 41 42 42 0 -1 4194304 100 0 0 0 150 27 0 0 20 0 9 0 8000 1000 200"
+	const rest = " S 41 42 42 0 -1 4194304 100 0 0 0 150 27 30 1 20 0 9 0 8000 1000 200"
 	tests := []struct {
 		line string
 		want stat
 		bad  bool
 	}{
-		{"42 (b2bua)" + rest, stat{pid: 42, parent: 41, cpu: 1770 * time.Millisecond, threads: 9}, false},
-		{"42 (a) S 1 (b c)" + rest, stat{pid: 42, parent: 41, cpu: 1770 * time.Millisecond, threads: 9}, false},
+		{"42 (b2bua)" + rest, stat{pid: 42, parent: 41, cpu: 1770 * time.Millisecond, reaped: 310 * time.Millisecond, threads: 9}, false},
+		{"42 (a) S 1 (b c)" + rest, stat{pid: 42, parent: 41, cpu: 1770 * time.Millisecond, reaped: 310 * time.Millisecond, threads: 9}, false},
 		{"42 b2bua S 41", stat{}, true},
 		{"42 (b2bua) S 41 42", stat{}, true},
 		{"x (b2bua)" + rest, stat{}, true},
@@ -101,8 +101,12 @@ func TestTreeOfThisProcess(t *testing.T) {
 	if err != nil || u.RSS <= 0 || u.PSS <= 0 || u.PSS > u.RSS || u.Processes != 1 || u.Threads != 1 || u.Descriptors < 3 {
 		t.Errorf("the child uses %+v, %v", u, err)
 	}
-	if _, err := CPU(os.Getpid()); err != nil {
+	own, err := CPU(os.Getpid())
+	if err != nil {
 		t.Error(err)
+	}
+	if all, err := Machine(); err != nil || all < own {
+		t.Errorf("the machine has used %s, %v, and this process alone %s", all, err, own)
 	}
 }
 

@@ -22,6 +22,7 @@ const root = "/proc"
 type stat struct {
 	pid, parent int
 	cpu         time.Duration // user and system
+	reaped      time.Duration // the same of children that have ended
 	threads     int
 }
 
@@ -46,6 +47,7 @@ func parseStat(line string) (stat, error) {
 		pid:     int(number(line[:open])),
 		parent:  int(number(fields[1])),
 		cpu:     time.Duration(number(fields[11])+number(fields[12])) * tick,
+		reaped:  time.Duration(number(fields[13])+number(fields[14])) * tick,
 		threads: int(number(fields[17])),
 	}
 	return s, err
@@ -108,9 +110,9 @@ func CPU(pid int) (time.Duration, error) {
 	return sum, err
 }
 
-// Machine returns the processor time that all processes that are there now
-// have used so far. The difference over a second says how busy the machine is,
-// which /proc/stat with its tick accounting does not.
+// Machine returns the processor time that all processes have used so far, those
+// that have ended included. The difference over a second says how busy the
+// machine is, which /proc/stat with its tick accounting does not.
 func Machine() (time.Duration, error) {
 	entries, err := os.ReadDir(root)
 	if err != nil {
@@ -123,7 +125,7 @@ func Machine() (time.Duration, error) {
 			continue // not a process
 		}
 		if s, err := readStat(n); err == nil { // else it has just ended
-			sum += s.cpu
+			sum += s.cpu + s.reaped
 		}
 	}
 	return sum, nil
