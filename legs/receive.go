@@ -201,6 +201,9 @@ func requestOf(raw []byte) (method, branch string, ok bool) {
 	return string(line), string(rest[:end]), true
 }
 
+// otherMethod stands for every method that no RFC names.
+const otherMethod = "other"
+
 // methodLabel keeps a peer from inventing metric labels.
 func methodLabel(method string) string {
 	switch method {
@@ -208,5 +211,5 @@ func methodLabel(method string) string {
 		"SUBSCRIBE", "NOTIFY", "PUBLISH", "MESSAGE":
 		return method
 	}
-	return "other"
+	return otherMethod
 }

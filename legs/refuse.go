@@ -16,7 +16,7 @@ func refuseInitial(m *sipmsg.Message, draining bool) *sipmsg.Message {
 	case "BYE": // needs a dialog
 		return refuse(481)
 	default:
-		return with(refuse(405), "Allow", allow)
+		return refuseMethod(m, statelessTag(m))
 	}
 	if s := m.URI.Scheme; s != "sip" && s != "sips" && s != "tel" {
 		return refuse(416)
@@ -38,6 +38,15 @@ func refuseInitial(m *sipmsg.Message, draining bool) *sipmsg.Message {
 	return nil
 }
 
+// refuseMethod tells a method that is not for us from one that nobody has heard
+// of (RFC 3261 §21.4.6, §21.5.2).
+func refuseMethod(m *sipmsg.Message, tag string) *sipmsg.Message {
+	if methodLabel(m.Method) == otherMethod {
+		return sipmsg.NewResponse(m, 501, "", tag)
+	}
+	return with(sipmsg.NewResponse(m, 405, "", tag), "Allow", allow)
+}
+
 // drainRetry is how many seconds a peer stays away from a process that is
 // going to stop.
 const drainRetry = 30
@@ -55,7 +64,7 @@ func insideDialog(m *sipmsg.Message, d *Dialog, s State, l *Local) *sipmsg.Messa
 	case m.Method == "INVITE": // RFC 3261 §14.2: ours is under way
 		return sipmsg.NewResponse(m, 491, "", "")
 	default:
-		return with(sipmsg.NewResponse(m, 405, "", ""), "Allow", allow)
+		return refuseMethod(m, "")
 	}
 }
 

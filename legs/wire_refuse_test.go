@@ -25,7 +25,7 @@ func TestRefusedOutsideADialog(t *testing.T) { //nolint:tparallel // one stack f
 		"required of proxies":  {"INVITE", header("Proxy-Require", "sec-agree"), 420, map[string]string{"Unsupported": "sec-agree"}},
 		"no Contact":           {"INVITE", func(m *sipmsg.Message) { m.Contacts = nil }, 400, nil},
 		"unknown method":       {"REGISTER", nil, 405, map[string]string{"Allow": "INVITE"}},
-		"invented method":      {"FROBNICATE", nil, 405, map[string]string{"Allow": "INVITE"}},
+		"invented method":      {"FROBNICATE", nil, 501, nil},
 		"method of a dialog":   {"UPDATE", nil, 405, map[string]string{"Allow": "INVITE"}},
 		"BYE without a dialog": {"BYE", nil, 481, nil},
 		"URN":                  {"INVITE", func(m *sipmsg.Message) { m.RequestURI = "urn:service:sos" }, 416, nil},
