@@ -24,7 +24,7 @@ func BenchmarkEncode(b *testing.B) {
 	r := mediaRecord(1)
 	b.ReportAllocs()
 	for b.Loop() {
-		f, err := encodeRecord(Ended, r, epoch)
+		f, _, err := encodeRecord(Ended, r, epoch)
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -15,8 +15,9 @@ import (
 // record. What the fields are called is in their tags; a test holds the two
 // together.
 type encoder struct {
-	b   []byte
-	err error
+	b       []byte
+	changed bool // what was written reads back as something else
+	err     error
 }
 
 func (e *encoder) record(r *Record) {
@@ -131,7 +132,7 @@ func (e *encoder) uint(key string, v uint64) {
 
 func (e *encoder) float(key string, v float64) {
 	if math.IsNaN(v) || math.IsInf(v, 0) {
-		v = 0
+		v, e.changed = 0, true
 	}
 	e.raw(key)
 	e.b = strconv.AppendFloat(e.b, v, 'g', -1, 64)
@@ -149,7 +150,8 @@ func (e *encoder) time(key string, t *time.Time) {
 		e.err = fmt.Errorf("cdr: %s: %w", key, err)
 		return
 	}
-	e.b = append(b, '"')
+	e.b = b
+	e.raw(`"`)
 }
 
 func (e *encoder) textOf(key string, s *string) {
@@ -168,6 +170,7 @@ func (e *encoder) text(key, s string) {
 		e.b = append(append(append(e.b, '"'), s...), '"')
 		return
 	}
+	e.changed = e.changed || !utf8.ValidString(s)
 	q, err := json.Marshal(s)
 	if err != nil {
 		e.err = err
@@ -197,6 +200,7 @@ func intOf[T int | int64](e *encoder, key string, v *T) {
 // list appends an array; nil becomes an empty one, which is what the schema
 // says.
 func list[T any](e *encoder, key string, items []T, each func(*encoder, *T)) {
+	e.changed = e.changed || items == nil
 	e.raw(key)
 	e.raw(`[`)
 	for i := range items {

@@ -74,16 +74,17 @@ var framePrefix = []byte(`{"mark":"`)
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// encodeRecord returns the frame of one mark of a call.
-func encodeRecord(mark Mark, r *Record, at time.Time) ([]byte, error) {
+// encodeRecord returns the frame of one mark of a call. It is exact when reading
+// it back gives the same record.
+func encodeRecord(mark Mark, r *Record, at time.Time) (frame []byte, exact bool, err error) {
 	if mark < Started || mark > Ended {
-		return nil, fmt.Errorf("cdr: unknown %s", mark)
+		return nil, false, fmt.Errorf("cdr: unknown %s", mark)
 	}
 	if r.CallID == "" {
-		return nil, errors.New("cdr: record without call_id")
+		return nil, false, errors.New("cdr: record without call_id")
 	}
 	if (mark == Ended) != (r.EndedAt != nil) {
-		return nil, fmt.Errorf("cdr: call %s: mark %s does not fit its ended_at", r.CallID, mark)
+		return nil, false, fmt.Errorf("cdr: call %s: mark %s does not fit its ended_at", r.CallID, mark)
 	}
 	e := encoder{b: make([]byte, frameHeader, usualFrame)}
 	e.text(`{"mark":`, mark.String())
@@ -93,9 +94,10 @@ func encodeRecord(mark Mark, r *Record, at time.Time) ([]byte, error) {
 	e.record(r)
 	e.raw(`}`)
 	if e.err != nil {
-		return nil, fmt.Errorf("cdr: call %s: %w", r.CallID, e.err)
+		return nil, false, fmt.Errorf("cdr: call %s: %w", r.CallID, e.err)
 	}
-	return sealFrame(e.b)
+	frame, err = sealFrame(e.b)
+	return frame, !e.changed, err
 }
 
 // encodeEntry returns the frame of one of the journal's own marks.

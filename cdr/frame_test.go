@@ -13,7 +13,7 @@ import (
 func frames(t testing.TB, n int) (b []byte, begins []int) {
 	t.Helper()
 	for i := range n {
-		f, err := encodeRecord(Started, startedRecord(i), epoch)
+		f, _, err := encodeRecord(Started, startedRecord(i), epoch)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -115,11 +115,11 @@ func TestEncodeRecordRefuses(t *testing.T) {
 		{"too large", Started, huge, ErrTooLarge.Error()},
 	}
 	for _, tt := range tests {
-		if _, err := encodeRecord(tt.mark, tt.r, epoch); err == nil || !strings.Contains(err.Error(), tt.want) {
+		if _, _, err := encodeRecord(tt.mark, tt.r, epoch); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: error %v, want %q", tt.name, err, tt.want)
 		}
 	}
-	if _, err := encodeRecord(Started, huge, epoch); !errors.Is(err, ErrTooLarge) {
+	if _, _, err := encodeRecord(Started, huge, epoch); !errors.Is(err, ErrTooLarge) {
 		t.Errorf("too large: %v is not ErrTooLarge", err)
 	}
 }
@@ -129,7 +129,7 @@ func TestEncodeRecordWithoutNaN(t *testing.T) {
 	t.Parallel()
 	r := endedRecord(1)
 	r.Media = &Media{Mode: "relay", Streams: []Stream{{JitterMS: math.NaN()}, {JitterMS: 2.5}, {JitterMS: math.Inf(1)}}}
-	f, err := encodeRecord(Ended, r, epoch)
+	f, _, err := encodeRecord(Ended, r, epoch)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -166,7 +166,7 @@ func FuzzReplay(f *testing.F) {
 	flipped := bytes.Clone(whole)
 	flipped[begins[1]+2] ^= 0x10
 	f.Add(flipped)
-	ended, _ := encodeRecord(Ended, endedRecord(7), epoch)
+	ended, _, _ := encodeRecord(Ended, endedRecord(7), epoch)
 	head, _ := encodeEntry(entry{Mark: markSegment, At: 1, Run: "r"})
 	f.Add(append(head, ended...))
 	f.Fuzz(func(t *testing.T, b []byte) {

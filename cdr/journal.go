@@ -18,6 +18,7 @@ import (
 //	settle.go   what became of written entries             the journal's goroutine
 //	retire.go   delete old segments, carry live calls on   the journal's goroutine
 //	reader.go   synced entries → flusher.go → a Sink       the flusher's goroutine
+//	shelf.go    what the reader need not decode            both
 //
 // replay.go and orphans.go are the same way after a crash, in Open.
 
@@ -101,6 +102,7 @@ type Journal struct {
 	recovered Recovery
 
 	queue queue
+	shelf shelf
 
 	mu       sync.Mutex // guards the following fields and those of segments that say so
 	segments []*segment // oldest first
@@ -178,7 +180,8 @@ func Open(cfg JournalConfig) (*Journal, error) {
 func (j *Journal) Recovered() Recovery { return j.recovered }
 
 // Append queues one entry and never blocks. It has read r when it returns and
-// keeps no reference to it. done (may be nil) is called once, on the
+// keeps no reference to it, but for Ended: such a record must not change any
+// more. done (may be nil) is called once, on the
 // journal's goroutine, after write(2) and before fsync; it must not block.
 //
 // A non-nil error given to done means that the entry is not on disk: the disk
@@ -195,7 +198,11 @@ func (j *Journal) Append(mark Mark, r *Record, done func(error)) bool {
 		return false
 	}
 	it := item{mark: mark, callID: r.CallID, done: done}
-	it.frame, it.err = encodeRecord(mark, r, j.cfg.Now())
+	exact := false
+	it.frame, exact, it.err = encodeRecord(mark, r, j.cfg.Now())
+	if mark == Ended && exact {
+		it.rec = r
+	}
 	if !j.queue.add(it) {
 		j.cfg.Metrics.refused.Inc()
 		return false

@@ -131,7 +131,7 @@ func (m *journalModel) crash(t *rapid.T) {
 		if err != nil {
 			m.t.Fatal(err)
 		}
-		torn, _ := encodeRecord(Ended, endedRecord(999_999), epoch)
+		torn, _, _ := encodeRecord(Ended, endedRecord(999_999), epoch)
 		cut := rapid.IntRange(1, len(torn)-1).Draw(t, "octets")
 		if _, err := f.Write(torn[:cut]); err != nil {
 			m.t.Fatal(err)

@@ -45,7 +45,7 @@ func (j *Journal) endOrphan(o orphan, lastSeen int64) (item, error) {
 	}
 	endByNodeFailure(r, time.UnixMicro(lastSeen).UTC())
 	it := item{mark: Ended, callID: r.CallID}
-	it.frame, err = encodeRecord(Ended, r, j.cfg.Now())
+	it.frame, _, err = encodeRecord(Ended, r, j.cfg.Now())
 	return it, err
 }
 

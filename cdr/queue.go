@@ -7,7 +7,8 @@ type item struct {
 	mark   Mark
 	callID string
 	frame  []byte
-	err    error // it could not be encoded: only done is owed
+	rec    *Record // of an ended call, when its frame says exactly the same
+	err    error   // it could not be encoded: only done is owed
 	done   func(error)
 
 	// Set by the journal's goroutine once it is written.

@@ -184,6 +184,10 @@ func (r *reader) take(b *batch, payload []byte) {
 	if !bytes.HasPrefix(payload, endedPrefix) {
 		return
 	}
+	if rec := r.j.shelf.take(b.next); rec != nil {
+		b.records = append(b.records, *rec)
+		return
+	}
 	rec, err := decodeRecord(payload)
 	if err != nil {
 		b.broken = append(b.broken, bytes.Clone(payload))

@@ -192,6 +192,10 @@ func (j *Journal) placeAll(seg *segment, items []item) {
 				it.lsn = j.lsn
 			}
 			j.placeCall(&it, place{seg, at, size})
+			if it.rec != nil {
+				j.shelf.put(cursor{seg.seq, at}, it.rec)
+				it.rec = nil
+			}
 			j.pending = append(j.pending, it)
 			j.pendSize += size
 		}
