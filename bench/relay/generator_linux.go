@@ -174,7 +174,6 @@ func (g *generator) packet(stream int) []byte {
 type pace struct {
 	start time.Time
 	gap   float64       // nanoseconds between two packets
-	slot  time.Duration // the next one's, since start
 	poll  time.Duration // when to look next, since start
 }
 
@@ -186,8 +185,8 @@ func newPace(streams int) *pace {
 // arrives meanwhile.
 func (g *generator) send(p *pace, from, to int) error {
 	for from < to {
-		now := p.sleep()
-		due := min(int(float64(now)/p.gap), to)
+		now := p.sleep(time.Duration(float64(from) * p.gap))
+		due := min(int(float64(now)/p.gap)+1, to) // the first is due at the start
 		if from < due && len(g.lags) < cap(g.lags) {
 			g.lags = append(g.lags, int64(now)-int64(float64(from)*p.gap))
 		}
@@ -208,11 +207,11 @@ func (g *generator) send(p *pace, from, to int) error {
 	return nil
 }
 
-// sleep waits for the next slot and returns the time since the start.
-func (p *pace) sleep() time.Duration {
-	now := time.Since(p.start)
-	p.slot = max(p.slot+slot, now-now%slot)
-	if wait := p.slot - now; wait > 0 {
+// sleep waits for the end of the slot that the moment due lies in, both counted
+// from the start, and returns the time since then.
+func (p *pace) sleep(due time.Duration) time.Duration {
+	end := due - due%slot + slot
+	if wait := end - time.Since(p.start); wait > 0 {
 		// RawSyscall: the runtime's scheduler would look for other work in each
 		// of these sleeps. Interrupted is early, and what is not due yet leaves
 		// in the next slot.
@@ -277,7 +276,7 @@ func (g *generator) book(side int, packet []byte, stamp int64) {
 func (g *generator) drain() error {
 	p := &pace{start: time.Now()}
 	for quiet, now := time.Duration(0), time.Duration(0); now < quiet+settle && now < patience; {
-		now = p.sleep()
+		now = p.sleep(now + poll)
 		n, err := g.take()
 		if err != nil {
 			return err
