@@ -9,6 +9,7 @@ import (
 // Metrics counts what a [Set] does. One Metrics serves one Set.
 type Metrics struct {
 	refused   [queues]prometheus.Counter
+	waited    [queues]prometheus.Counter
 	panics    prometheus.Counter
 	handovers prometheus.Counter
 
@@ -27,6 +28,7 @@ type source struct {
 //	b2bua_shard_queued_events{queue}         events waiting, over all shards
 //	b2bua_shard_handled_events_total{queue}  events taken out of a queue
 //	b2bua_shard_refused_events_total{queue}  events refused because the queue was full
+//	b2bua_shard_waited_events_total{queue}   events whose producer had to wait for room
 //	b2bua_shard_panics_total                 panics caught in a handler
 //	b2bua_shard_handovers_total              runs that outlived their budget and moved to a goroutine
 //
@@ -46,7 +48,10 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		m.refused[q] = prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "b2bua_shard_refused_events_total", Help: "Events refused because the queue was full.", ConstLabels: labels,
 		})
-		all = append(all, m.refused[q],
+		m.waited[q] = prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "b2bua_shard_waited_events_total", Help: "Events whose producer had to wait for room in the queue.", ConstLabels: labels,
+		})
+		all = append(all, m.refused[q], m.waited[q],
 			prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 				Name: "b2bua_shard_queued_events", Help: "Events waiting, over all shards.", ConstLabels: labels,
 			}, m.depth(q)),

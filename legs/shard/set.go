@@ -185,6 +185,7 @@ func (s *Set[E]) step(sh *Shard[E]) bool {
 	for q := range sh.queue {
 		if ev, ok := sh.queue[q].pop(); ok {
 			sh.handled[q]++
+			sh.callWaiting(Queue(q))
 			sh.mu.Unlock()
 			s.handle(sh, ev, now)
 			return true

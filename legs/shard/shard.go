@@ -128,7 +128,8 @@ type Shard[E any] struct {
 	mu      sync.Mutex
 	running bool // somebody runs the shard: queue and leave
 	queue   [queues]ring[E]
-	handled [queues]uint64 // events taken, for the metrics
+	handled [queues]uint64          // events taken, for the metrics
+	waiting [queues][]chan struct{} // producers that wait for room, in order
 }
 
 // never is the next deadline of a shard without timers.
