@@ -13,6 +13,7 @@ const (
 	smallBuffer = 4096 // holds almost every message
 	lingerTime  = time.Second
 	lingerBytes = 64 << 10
+	pacePause   = 5 * time.Millisecond
 )
 
 // A streamReader is the reading half of a conn, for its goroutine alone.
@@ -102,6 +103,7 @@ func (r *streamReader) take(now time.Time) error {
 		switch piece {
 		case sipmsg.PieceMessage:
 			m.streams.received.Inc()
+			r.pace(now)
 			r.deliver(rest[:n], now, nil)
 		case sipmsg.PiecePing:
 			m.keepAlives.Inc()
@@ -133,6 +135,23 @@ func (r *streamReader) compact(rest []byte) {
 		r.space = make([]byte, size)
 	}
 	r.buf = r.space[:copy(r.space, rest)]
+}
+
+// pace stops reading while the source has spent its budget: nothing that came over
+// a stream may be dropped, for nobody will send it again.
+func (r *streamReader) pace(now time.Time) {
+	budget, source := r.c.set.cfg.Budget, r.c.flow.Peer.Addr()
+	if budget.Take(source, now) {
+		return
+	}
+	r.c.set.cfg.Metrics.streams.paced.Inc()
+	tick := time.NewTicker(pacePause)
+	defer tick.Stop()
+	for now := range tick.C {
+		if budget.Take(source, now) || !r.c.alive() {
+			return
+		}
+	}
 }
 
 func (r *streamReader) deliver(data []byte, now time.Time, flaw error) {

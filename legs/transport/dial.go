@@ -9,26 +9,23 @@ import (
 )
 
 // Connect finds a connection for a flow: its own if that is still there, else one
-// to its peer, else a new one from the listener's address. done is called once,
-// with the flow by which to reach the peer: before Connect returns when that is
-// known, otherwise from a goroutine of the Set, which must not be held up. It is
-// told [ErrConnectTimeout] after within, although the dial may go on; 0 waits as
-// long as the dial may take. Over UDP every flow is there.
-func (s *Set) Connect(f Flow, within time.Duration, done func(Flow, error)) {
+// to its peer, else a new one from the listener's address. It returns the flow by
+// which to reach the peer, or why there is none, when that is known now; over UDP
+// every flow is. Otherwise later is called with it, once, from a goroutine of the
+// Set, which must not be held up. It is told [ErrConnectTimeout] after within,
+// although the dial may go on; 0 waits as long as the dial may take.
+func (s *Set) Connect(f Flow, within time.Duration, later func(Flow, error)) (flow Flow, now bool, err error) {
 	if err := s.check(&Outgoing{Flow: f}); err != nil {
-		done(f, err)
-		return
+		return f, true, err
 	}
 	if !s.groups[f.Listener].stream() {
-		done(f, nil)
-		return
+		return f, true, nil
 	}
 	c, err := s.toward(f)
 	if err != nil {
-		done(f, err)
-		return
+		return f, true, err
 	}
-	c.await(f, within, done)
+	return c.await(&waiter{flow: f, done: later}, within)
 }
 
 // A waiter wants to know when a connection is up.
@@ -42,32 +39,29 @@ func (w *waiter) tell(c *conn, err error) {
 	if w.timer != nil {
 		w.timer.Stop()
 	}
+	c.set.fenced(func() { w.done(w.reached(c, err), err) })
+}
+
+func (w *waiter) reached(c *conn, err error) Flow {
 	f := w.flow
 	if err == nil {
 		f.Conn = c.flow.Conn
 	}
-	c.set.fenced(func() { w.done(f, err) })
+	return f
 }
 
-// await calls done when the connection is up, or never will be.
-func (c *conn) await(f Flow, within time.Duration, done func(Flow, error)) {
-	w := &waiter{flow: f, done: done}
+// await tells now whether the connection is up, or later.
+func (c *conn) await(w *waiter, within time.Duration) (flow Flow, now bool, err error) {
 	c.mu.Lock()
-	state, cause := c.state, c.cause
-	if state == connDialling {
-		c.waiters = append(c.waiters, w)
-		if within > 0 {
-			w.timer = time.AfterFunc(within, func() { c.impatient(w) })
-		}
+	defer c.mu.Unlock()
+	if c.state != connDialling {
+		return w.reached(c, c.cause), true, c.cause
 	}
-	c.mu.Unlock()
-	switch state {
-	case connUp:
-		w.tell(c, nil)
-	case connGone:
-		w.tell(c, cause)
-	default: // later
+	c.waiters = append(c.waiters, w)
+	if within > 0 {
+		w.timer = time.AfterFunc(within, func() { c.impatient(w) })
 	}
+	return w.flow, false, nil
 }
 
 // impatient tells one who does not wait any longer.

@@ -45,6 +45,7 @@ type Metrics struct {
 //
 //	b2bua_transport_received_messages_total
 //	b2bua_transport_sent_messages_total              answers to pings among them
+//	b2bua_transport_paced_messages_total             that waited for their source's budget
 //	b2bua_transport_open_connections{direction}      accepted, dialled (or being so)
 //	b2bua_transport_connections_total{direction}
 //	b2bua_transport_refused_connections_total{reason} total, source, strangers: too many; dials:

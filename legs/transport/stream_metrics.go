@@ -6,6 +6,7 @@ import "github.com/prometheus/client_golang/prometheus"
 // messages on them.
 type streamMetrics struct {
 	received, sent prometheus.Counter
+	paced          prometheus.Counter
 	opened         [2]prometheus.Counter // accepted, dialled
 	refused        [rejections]prometheus.Counter
 	closed         [endings]prometheus.Counter
@@ -26,6 +27,7 @@ func newStreamMetrics() *streamMetrics {
 	m := &streamMetrics{
 		received: counter("received_messages_total", "Messages read from connections.", "", ""),
 		sent:     counter("sent_messages_total", "Messages written to connections, answers to pings among them.", "", ""),
+		paced:    counter("paced_messages_total", "Messages on connections that had to wait for their source's budget.", "", ""),
 		dials:    make(map[string]prometheus.Counter),
 	}
 	for i, d := range directions {
@@ -44,7 +46,7 @@ func newStreamMetrics() *streamMetrics {
 }
 
 func (m *streamMetrics) collectors(counts func() (accepted, dialled int)) []prometheus.Collector {
-	all := []prometheus.Collector{m.received, m.sent}
+	all := []prometheus.Collector{m.received, m.sent, m.paced}
 	for i, d := range directions {
 		all = append(all, m.opened[i], prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "b2bua_transport_open_connections", Help: "Connections that are open or being dialled, by who opened them.",

@@ -106,8 +106,16 @@ type result struct {
 func connect(t *testing.T, s *Set, f Flow, within time.Duration) result {
 	t.Helper()
 	done := make(chan result, 2)
-	s.Connect(f, within, func(f Flow, err error) { done <- result{f, err} })
+	begin(s, f, within, done)
 	return await(t, done)
+}
+
+// begin sends what Connect says, now or later.
+func begin(s *Set, f Flow, within time.Duration, done chan<- result) {
+	flow, now, err := s.Connect(f, within, func(f Flow, err error) { done <- result{f, err} })
+	if now {
+		done <- result{flow, err}
+	}
 }
 
 func await[T any](t *testing.T, c <-chan T) T {
@@ -200,9 +208,9 @@ func TestConnectFails(t *testing.T) {
 	}
 	silent := silence(t)
 	done := make(chan result, 4)
-	s.Connect(Flow{Peer: silent}, 20*time.Millisecond, func(f Flow, err error) { done <- result{f, err} })
+	begin(s, Flow{Peer: silent}, 20*time.Millisecond, done)
 	s.Write([]Outgoing{{Flow: Flow{Peer: silent}, Data: []byte("x")}})
-	s.Connect(Flow{Peer: addr}, 0, func(f Flow, err error) { done <- result{f, err} })
+	begin(s, Flow{Peer: addr}, 0, done)
 	if r := await(t, done); !errors.Is(r.err, ErrLimit) {
 		t.Errorf("a second dial: %+v", r)
 	}
