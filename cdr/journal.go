@@ -113,6 +113,7 @@ type Journal struct {
 	current  *segment         // nil before the first entry and after a failure
 	live     map[string]place // newest entry of each call that has not ended
 	liveSize int64            // octets of those entries
+	chunk    []byte           // what one write(2) takes
 	pending  []item           // written, not yet known to be synced
 	pendSize int64            // octets of those
 	owed     []item           // not written because the disk would not

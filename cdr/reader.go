@@ -20,6 +20,8 @@ type reader struct {
 	at   cursor
 	seg  *segment // whose file is open
 	file file
+
+	window []byte // what load has read last
 }
 
 // A batch is what a reader found.
@@ -94,7 +96,7 @@ func (r *reader) close() {
 	if r.file != nil {
 		_ = r.file.Close() // only read from
 	}
-	r.seg, r.file = nil, nil
+	r.seg, r.file, r.window = nil, nil, nil
 }
 
 // readWindow reads one chunk of the open segment, from b.next towards end.
@@ -168,8 +170,12 @@ func (r *reader) named(seg *segment, from, to int64) {
 	}
 }
 
+// load reads octets of the open segment; the next load overwrites them.
 func (r *reader) load(from, to int64) ([]byte, error) {
-	window := make([]byte, to-from)
+	if int64(cap(r.window)) < to-from {
+		r.window = make([]byte, to-from)
+	}
+	window := r.window[:to-from]
 	n, err := r.file.ReadAt(window, from)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("cdr: journal: %w", err)

@@ -127,9 +127,12 @@ func (j *Journal) putOnce(items []item) error {
 	for i := range items {
 		size += len(items[i].frame)
 	}
-	b := make([]byte, 0, size)
+	b := j.chunk[:0]
 	for i := range items {
 		b = append(b, items[i].frame...)
+	}
+	if cap(b) <= writeChunk {
+		j.chunk = b
 	}
 	if _, err := f.Write(b); err != nil {
 		j.writeFailed(seg, f, err)
