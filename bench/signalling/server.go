@@ -24,6 +24,8 @@ type server struct {
 	figures func(context.Context) (figures, error)
 	profile func(context.Context, int) ([]byte, error) // nil: it has none
 	stop    func() error
+
+	left float64 // calls and records that earlier runs have left behind
 }
 
 // figures are what a server says of itself.
@@ -92,8 +94,9 @@ func (b *bench) start(ctx context.Context, names ...string) (servers []*server, 
 // for SIPp. One that takes longer has lost track of them.
 const settleTime = 15 * time.Second
 
-// settle waits until a server has no call left and has stored every record;
-// what is left after settleTime is in the figures.
+// settle waits until a server has no call left and has stored every record, but
+// for what it was not done with before. What is left after settleTime is in the
+// figures.
 func (s *server) settle(ctx context.Context) (figures, error) {
 	deadline := time.Now().Add(settleTime)
 	for {
@@ -101,7 +104,8 @@ func (s *server) settle(ctx context.Context) (figures, error) {
 		if err != nil {
 			return f, fmt.Errorf("%s: %w", s.name, err)
 		}
-		if f.live == 0 || time.Now().After(deadline) {
+		if f.live <= s.left || time.Now().After(deadline) {
+			s.left = f.live
 			return f, nil
 		}
 		if err := pause(ctx, 200*time.Millisecond); err != nil {
