@@ -8,9 +8,13 @@ import (
 	"b2bua/bench/internal/proc"
 )
 
-// watchFor is how long the machine is watched before a load, which is also how
-// long it may settle.
-const watchFor = time.Second
+// Before a load the machine is watched a second at a time until it is quiet,
+// but not longer than so many seconds.
+const (
+	watchFor     = time.Second
+	quietPercent = 20 // of one processor
+	watchMost    = 10
+)
 
 // warmUp is what measurements are of that are none.
 const warmUp = "warm-up"
@@ -117,15 +121,24 @@ func (m *measurement) judgeLoad(seen float64, out loaded) {
 // busyPercent lets the machine settle and returns what everybody uses, in
 // percent of one processor.
 func busyPercent(ctx context.Context) (float64, error) {
-	before, err := proc.Machine()
-	if err != nil {
-		return 0, err
+	percent := 0.0
+	for range watchMost {
+		before, err := proc.Machine()
+		if err != nil {
+			return 0, err
+		}
+		if err := pause(ctx, watchFor); err != nil {
+			return 0, err
+		}
+		after, err := proc.Machine()
+		if err != nil {
+			return 0, err
+		}
+		if percent = max(0, 100*(after-before).Seconds()/watchFor.Seconds()); percent <= quietPercent {
+			break
+		}
 	}
-	if err := pause(ctx, watchFor); err != nil {
-		return 0, err
-	}
-	after, err := proc.Machine()
-	return max(0, 100*(after-before).Seconds()/watchFor.Seconds()), err
+	return percent, nil
 }
 
 func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

@@ -69,7 +69,7 @@ func (g *Generator) answer(c *incoming, answer []byte) {
 // repeatAnswer sends a 200 again until it is acknowledged (RFC 3261
 // §13.3.1.4). g.mu is held.
 func (g *Generator) repeatAnswer(id string, c *incoming, now time.Time) {
-	if c.answer == nil || now.Sub(c.sent) < repeatAfter {
+	if c.answer == nil || !due(c.sent, now, c.repeats) {
 		return
 	}
 	if c.repeats++; c.repeats > repeatMost {

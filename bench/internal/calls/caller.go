@@ -170,7 +170,7 @@ func (g *Generator) over(id string, c *outgoing, well bool, reason string) {
 // repeatRequest sends the request again that is due, and gives up a call that
 // nobody answers. g.mu is held.
 func (g *Generator) repeatRequest(id string, c *outgoing, now time.Time) {
-	if c.request == nil || now.Sub(c.sent) < repeatAfter {
+	if c.request == nil || !due(c.sent, now, c.repeats) {
 		return
 	}
 	if c.repeats++; c.repeats > repeatMost {

@@ -92,6 +92,17 @@ func TestHold(t *testing.T) {
 	}
 }
 
+// What is not answered is sent again after 0.5, 1, 2, 4, 4, ... seconds.
+func TestDue(t *testing.T) {
+	t.Parallel()
+	sent := time.Now()
+	for repeats, want := range []time.Duration{t1, 2 * t1, 4 * t1, t2, t2, t2} {
+		if due(sent, sent.Add(want-1), repeats) || !due(sent, sent.Add(want), repeats) {
+			t.Errorf("after %d repeats it is not sent again after %s", repeats, want)
+		}
+	}
+}
+
 // A call that is refused, and one that nobody answers, have failed.
 func TestFailures(t *testing.T) {
 	t.Parallel()
@@ -107,7 +118,7 @@ func TestFailures(t *testing.T) {
 	g.mu.Lock()
 	now := time.Now()
 	for range repeatMost + 1 {
-		now = now.Add(repeatAfter)
+		now = now.Add(t2)
 		for id, c := range g.outgoing {
 			g.repeatRequest(id, c, now)
 		}

@@ -20,12 +20,19 @@ type Config struct {
 	Hold   time.Duration // between ACK and BYE; 0: until [Generator.HangUp]
 }
 
-// Retransmission (RFC 3261 §17.1.1.1), without doubling: nothing is lost but
-// by a server that is full, and then its calls are counted as failed.
+// Retransmission (RFC 3261 §17.1.1.1): after T1, then twice as long each time
+// up to T2, and given up after 64 times T1.
 const (
-	repeatAfter = 500 * time.Millisecond
-	repeatMost  = 20
+	t1         = 500 * time.Millisecond
+	t2         = 4 * time.Second
+	repeatMost = 10
 )
+
+// due reports whether what was sent and has been repeated so often is to be
+// repeated now.
+func due(sent, now time.Time, repeats int) bool {
+	return now.Sub(sent) >= min(t2, t1<<repeats)
+}
 
 // receiveBuffer is what is asked of the kernel for each socket.
 const receiveBuffer = 4 << 20
@@ -128,7 +135,7 @@ func send(conn *net.UDPConn, datagram []byte, to netip.AddrPort) {
 
 // repeat sends again what has not been answered.
 func (g *Generator) repeat() {
-	tick := time.NewTicker(repeatAfter / 5)
+	tick := time.NewTicker(t1 / 5)
 	defer tick.Stop()
 	for {
 		select {
