@@ -55,7 +55,7 @@ func (l *line) sequence() {
 
 // send sends the prepared packet.
 func (l *line) send(tb testing.TB, from *net.UDPConn, to *Stream) {
-	if _, err := from.WriteToUDPAddrPort(l.voice, to.rtp); err != nil {
+	if _, err := from.WriteToUDPAddrPort(l.voice, to.LocalRTP()); err != nil {
 		tb.Fatal(err)
 	}
 }
@@ -183,28 +183,5 @@ func BenchmarkDecide(b *testing.B) {
 		v := decide(&l, c, &arrival{packet: packet, from: signalledRTP, now: now})
 		q.update(v.header, c.clockRate(v.header.payloadType), now)
 		n.accept(&v, len(packet), &q, now)
-	}
-}
-
-// BenchmarkOpenClose is the cost of a session with two joined streams.
-func BenchmarkOpenClose(b *testing.B) {
-	g := newStill(b)
-	g.cfg.Quarantine = -1
-	b.ReportAllocs()
-	for b.Loop() {
-		s, err := g.Session(0, SessionConfig{Timeout: time.Minute})
-		if err != nil {
-			b.Fatal(err)
-		}
-		x, errX := s.Open("default", false)
-		y, errY := s.Open("default", false)
-		if errX != nil || errY != nil {
-			b.Fatal(errX, errY)
-		}
-		s.Join(x, y)
-		x.SetRemote(peer())
-		y.SetRemote(peer())
-		s.Close()
-		g.w.step()
 	}
 }

@@ -11,6 +11,7 @@ type deadline struct {
 	armed   time.Duration // when it was set: silence counts from here at the earliest
 	due     time.Duration // when to look again; not later than the real deadline
 	index   int           // in the heap, plus one; 0 = not there
+	known   bool          // the worker has it: in the heap, or done with
 }
 
 // deadlines orders the sessions of a worker by when to look at them next. A
@@ -50,6 +51,7 @@ func (d *deadlines) Pop() any {
 // set gives s a timeout that counts from now, or none.
 func (d *deadlines) set(s *Session, timeout, now time.Duration) {
 	d.remove(s)
+	s.deadline.known = true
 	s.deadline.timeout, s.deadline.armed, s.deadline.due = timeout, now, now+timeout
 	if timeout > 0 {
 		heap.Push(d, s)

@@ -156,14 +156,14 @@ func TestPanicCostsOnePacket(t *testing.T) {
 	healthy := make(chan socket, 1)
 	swap := func(to socket) {
 		done := make(chan struct{})
-		w.post(func(time.Duration) { healthy <- a.rtpSocket; a.rtpSocket = to; close(done) })
+		w.post(orderFunc(func(time.Duration) { healthy <- a.rtpSocket; a.rtpSocket = to; close(done) }))
 		<-done
 	}
 	swap(poisoned{})
 	sock := <-healthy
 	alice.talk(a)
 	g.until("panic counted", func() bool { return value(g.cfg.Metrics.panics) >= 1 })
-	w.post(func(time.Duration) { panic("order") })
+	w.post(orderFunc(func(time.Duration) { panic("order") }))
 	swap(sock)
 	expect(t, bob.rtp, media(t, alice.ssrc, alice.sequence), b.LocalRTP()) // it had not been received
 	expect(t, bob.rtp, alice.talk(a), b.LocalRTP())

@@ -72,9 +72,10 @@ func (g *gate) build() (err error) {
 	return g.file.SetDeadline(time.Time{}) // fails when the runtime cannot wait for it
 }
 
-// wait returns when check says so, or after timeout unless that is negative.
+// wait returns when check says so, or after timeout unless that is negative;
+// now and then earlier.
 func (g *gate) wait(timeout time.Duration) error {
-	if !g.open { // after a rest there mostly is something, so look before opening
+	if !g.open || timeout == 0 { // after a rest there mostly is something, so look before opening
 		if g.check() || timeout == 0 {
 			return nil
 		}
@@ -93,15 +94,17 @@ func (g *gate) mayPass(uintptr) bool {
 	return g.check() || !g.due.IsZero() && !time.Now().Before(g.due)
 }
 
-// set has the timer go off after timeout, or never. That is not done anew for
-// every packet: a deadline close enough to the one set is left alone.
+// set has the timer go off after timeout, or never. A timer that goes off
+// earlier is left alone, so that deadlines, which mostly move away, cost one
+// early wake-up each and not a system call for every packet.
 func (g *gate) set(timeout time.Duration) error {
 	if timeout < 0 {
 		g.due = time.Time{}
 		return nil
 	}
-	due := time.Now().Add(timeout)
-	if off := due.Sub(g.due); -time.Millisecond < off && off < time.Millisecond {
+	now := time.Now()
+	due := now.Add(timeout)
+	if now.Before(g.due) && g.due.Before(due.Add(time.Millisecond)) {
 		return nil
 	}
 	g.due = due

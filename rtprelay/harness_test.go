@@ -98,7 +98,7 @@ func (g *rig) settle() {
 	for range 2 {
 		for _, w := range g.workers {
 			done := make(chan struct{})
-			if !w.post(func(time.Duration) { close(done) }) {
+			if !w.post(orderFunc(func(time.Duration) { close(done) })) {
 				g.t.Fatal("worker has stopped")
 			}
 			<-done

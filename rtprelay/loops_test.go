@@ -245,11 +245,11 @@ func TestLoopCostsOneAddress(t *testing.T) {
 		p.s.Join(p.a, p.b)
 	}
 	if st := last.b; st.Stats().Remote.IsValid() {
-		t.Errorf("%v closes the loop and sends to %v", st.rtp, st.Stats().Remote)
+		t.Errorf("%v closes the loop and sends to %v", st.LocalRTP(), st.Stats().Remote)
 	}
 	for _, st := range []*Stream{first.b, last.a, aside.b} {
 		if !st.Stats().Remote.IsValid() {
-			t.Errorf("%v is not what closes the loop, yet has no destination", st.rtp)
+			t.Errorf("%v is not what closes the loop, yet has no destination", st.LocalRTP())
 		}
 	}
 }
@@ -314,7 +314,7 @@ func (g *rig) noPathComesBack() {
 			hops := 0
 			for st := start; st != nil; hops++ {
 				if hops > len(open) {
-					g.t.Errorf("a path from %v has no end, rtcp %v", start.rtp, rtcp)
+					g.t.Errorf("a path from %v has no end, rtcp %v", start.LocalRTP(), rtcp)
 					return
 				}
 				in := p.holderLocked(st.control.Load().destination(rtcp))

@@ -6,6 +6,27 @@ import (
 	"time"
 )
 
+// order is something that a worker does for control code. The orders for every
+// call are a pointer with a name, which costs no allocation.
+type order interface {
+	obey(w *worker, now time.Duration)
+}
+
+// The orders.
+type (
+	attaching struct{ *Stream }
+	syncing   struct{ *Stream }
+	detaching struct{ *Stream }
+	ending    struct{ *Session }
+	orderFunc func(now time.Duration)
+)
+
+func (o attaching) obey(w *worker, _ time.Duration)   { w.attach(o.Stream) }
+func (o syncing) obey(w *worker, _ time.Duration)     { w.sync(o.Stream) }
+func (o detaching) obey(w *worker, now time.Duration) { w.detach(o.Stream, now) }
+func (o ending) obey(w *worker, now time.Duration)    { w.end(o.Session, now) }
+func (o orderFunc) obey(_ *worker, now time.Duration) { o(now) }
+
 // mailbox is how control code has a worker do what only the worker may:
 // anything that touches a socket, a latch or a deadline. Orders run in the
 // order they were posted, before the packets of a batch.
@@ -13,26 +34,26 @@ type mailbox struct {
 	waiting atomic.Bool // put has put something that take has not taken
 
 	mu     sync.Mutex
-	orders []func(now time.Duration)
-	spare  []func(now time.Duration) // the slice of the batch before, to be filled again
+	orders []order
+	spare  []order // the slice of the batch before, to be filled again
 	shut   bool
 }
 
 // put adds an order. first means that a worker that waits has to be woken; ok is false
 // after close.
-func (m *mailbox) put(order func(now time.Duration)) (first, ok bool) {
+func (m *mailbox) put(o order) (first, ok bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.shut {
 		return false, false
 	}
-	m.orders = append(m.orders, order)
+	m.orders = append(m.orders, o)
 	m.waiting.Store(true)
 	return len(m.orders) == 1, true
 }
 
 // take returns the waiting orders. The slice is valid until the next take.
-func (m *mailbox) take() []func(now time.Duration) {
+func (m *mailbox) take() []order {
 	if !m.waiting.Load() { // the usual case
 		return nil
 	}

@@ -30,18 +30,27 @@ type paths struct {
 func (p *paths) open(st *Stream) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	*st.ports.holder(st.rtp) = st
+	*st.ports.holder(st.port) = st
+}
+
+// close makes the streams unknown.
+func (p *paths) close(all []*Stream) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, st := range all {
+		p.closeLocked(st)
+	}
 }
 
 // closeLocked forgets st; p.mu is held.
-func (p *paths) closeLocked(st *Stream) { *st.ports.holder(st.rtp) = nil }
+func (p *paths) closeLocked(st *Stream) { *st.ports.holder(st.port) = nil }
 
 // holderLocked returns the open stream that has the address, nil when it is
 // not ours; p.mu is held.
 func (p *paths) holderLocked(a netip.AddrPort) *Stream {
 	for _, of := range p.ports {
 		if of.has(a) {
-			return *of.holder(a)
+			return *of.holder(a.Port())
 		}
 	}
 	return nil
@@ -88,7 +97,7 @@ func (p *paths) aimLocked(st *Stream, told target, without *Stream) target {
 func (p *paths) set(st *Stream, r Remote, now time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	told := targetOf(r, family(st.rtp.Addr()))
+	told := targetOf(r, family(st.ports.address))
 	aim := p.aimLocked(st, told, nil)
 	c := st.control.Load().describe(r, aim, now)
 	st.control.Store(&c)
@@ -104,8 +113,10 @@ func (p *paths) joinLocked(a, b *Stream, now time.Duration) {
 	for _, end := range []struct{ st, without *Stream }{{a, b}, {b, nil}} {
 		told := end.st.toldLocked()
 		aim := p.aimLocked(end.st, told, end.without)
-		c := end.st.control.Load().aim(aim, now)
-		end.st.control.Store(&c)
+		if c := end.st.control.Load(); c.target != aim { // seldom: a control is large
+			aimed := c.aim(aim, now)
+			end.st.control.Store(&aimed)
+		}
 		end.st.keepLocked(told, aim)
 	}
 }
@@ -145,14 +156,17 @@ func (st *Stream) leftOutLocked() (left [2]netip.AddrPort) {
 // left out now and was not before; session.mu is held and paths.mu is not.
 func (st *Stream) aimedLocked(before [2]netip.AddrPort) {
 	w := st.session.worker
-	if c := st.control.Load(); c.generation != st.announced { // a connected socket would not hear the new peer
+	if c := st.control.Load(); c.generation != st.announced {
+		first := st.announced == 0
 		st.announced = c.generation
-		w.post(func(time.Duration) { w.sync(st) })
+		if !first { // a connected socket would not hear the new peer
+			w.post(syncing{st})
+		}
 	}
 	for i, a := range st.leftOutLocked() {
 		if a.IsValid() && a != before[i] {
 			w.relay.cfg.Logger.Warn("rtprelay: signalled address leads back to us, ignored",
-				"ref", st.session.ref, "index", st.session.index, "local", st.rtp, "address", a)
+				"ref", st.session.ref, "index", st.session.index, "local", st.LocalRTP(), "address", a)
 		}
 	}
 }

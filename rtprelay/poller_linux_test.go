@@ -52,7 +52,20 @@ func newStill(tb testing.TB) *still {
 
 // fds are a stream's descriptors.
 func fds(st *Stream) [2]int {
-	return [2]int{st.rtpSocket.(*rawSocket).fd, st.rtcpSocket.(*rawSocket).fd}
+	return [2]int{int(st.rtpSocket.(*rawSocket).fd), int(st.rtcpSocket.(*rawSocket).fd)}
+}
+
+// arrives returns when the events have come to a socket: on a loaded machine
+// loopback delivers late.
+func arrives(t *testing.T, fd int, events int16) {
+	t.Helper()
+	poll := []unix.PollFd{{Fd: int32(fd), Events: events}}
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
+		if n, _ := unix.Poll(poll, int(patience.Milliseconds())); n == 1 && poll[0].Revents&events != 0 {
+			return
+		}
+	}
+	t.Fatalf("events %x never came to descriptor %d", events, fd)
 }
 
 // TestStaleEventsFindNobody closes a stream between epoll_wait and the handling
@@ -226,7 +239,8 @@ func TestPendingErrorCostsNoPacket(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.send(t, l.alice.rtp, l.a)
-	g.w.step() // now the error is pending on b's socket, and epoll says so
+	g.w.step()
+	arrives(t, fds(l.b)[0], unix.POLLERR) // now the error is pending on b's socket, and epoll says so
 	back, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(gone))
 	if err != nil {
 		t.Fatal(err)
@@ -234,6 +248,7 @@ func TestPendingErrorCostsNoPacket(t *testing.T) {
 	defer back.Close()
 	l.sequence()
 	l.send(t, l.alice.rtp, l.a)
+	arrives(t, fds(l.a)[0], unix.POLLIN)
 	g.w.packets([]uint64{l.a.token}, 0) // a's packet is handled before b's error is
 	expect(t, back, l.voice, l.b.LocalRTP())
 	if got := l.b.Stats().ICMPErrors; got != 1 {

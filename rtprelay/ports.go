@@ -48,7 +48,7 @@ func (p *ports) has(a netip.AddrPort) bool {
 }
 
 // holder is where the stream of a port's pair stands.
-func (p *ports) holder(a netip.AddrPort) **Stream { return &p.holders[(a.Port()-p.first)/2] }
+func (p *ports) holder(port uint16) **Stream { return &p.holders[(port-p.first)/2] }
 
 // take returns the even port of a free pair, or false when none is free at now.
 func (p *ports) take(now time.Duration) (port uint16, ok bool) {

@@ -23,6 +23,7 @@ type Relay struct {
 	ports   []*ports             // one per address and range
 	pools   map[string][2]*ports // by network; IPv4, IPv6; nil = no such address
 	workers []*worker
+	fresh   *control      // of every stream before its first SetRemote
 	signal  chan struct{} // events wait in some ring; closed when the workers are gone
 	running sync.WaitGroup
 	deliver sync.WaitGroup
@@ -68,6 +69,7 @@ func newRelay(cfg Config) (*Relay, error) {
 		r.pools[name] = pools
 	}
 	r.paths.ports = r.ports
+	r.fresh = &control{window: cfg.LearnWindow, needed: uint8(cfg.LearnPackets), relay: r}
 	if err := r.makeWorkers(); err != nil {
 		return nil, err
 	}
@@ -152,7 +154,7 @@ func (r *Relay) Close() error {
 			s.Close()
 		}
 		for _, w := range r.workers {
-			w.post(func(time.Duration) { w.stopping = true })
+			w.post(orderFunc(func(time.Duration) { w.stopping = true }))
 			w.mail.close()
 		}
 		r.running.Wait()
@@ -167,6 +169,8 @@ func (r *Relay) Close() error {
 // share a worker. It fails with ErrTooManySessions or ErrClosed.
 func (r *Relay) Session(affinity uint32, cfg SessionConfig) (*Session, error) {
 	s := &Session{relay: r, worker: r.workers[affinity%uint32(len(r.workers))], ref: cfg.Ref, index: cfg.Index}
+	s.streams, s.open = s.places[0][:0], s.places[1][:0]
+	s.deadline.timeout, s.deadline.armed = max(cfg.Timeout, 0), r.now()
 	r.mu.Lock()
 	switch {
 	case r.closed:
@@ -180,9 +184,6 @@ func (r *Relay) Session(affinity uint32, cfg SessionConfig) (*Session, error) {
 	}
 	r.sessions[s] = struct{}{}
 	r.mu.Unlock()
-	if cfg.Timeout > 0 {
-		s.SetTimeout(cfg.Timeout)
-	}
 	return s, nil
 }
 

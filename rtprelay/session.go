@@ -3,7 +3,6 @@ package rtprelay
 import (
 	"errors"
 	"fmt"
-	"net/netip"
 	"slices"
 	"sync"
 	"time"
@@ -37,6 +36,8 @@ type Session struct {
 	// owned by the worker
 	open     []*Stream // attached streams
 	deadline deadline
+
+	places [2][2]*Stream // what streams and open begin with: a call mostly has two
 }
 
 // Open binds a free even/odd port pair on the network's IPv4 or IPv6 address.
@@ -52,17 +53,16 @@ func (s *Session) Open(network string, v6 bool) (*Stream, error) {
 		return nil, ErrClosed
 	}
 	st := &Stream{session: s, ports: pool}
-	st.control.Store(&control{window: s.relay.cfg.LearnWindow, needed: uint8(s.relay.cfg.LearnPackets), relay: s.relay})
-	rtp, rtcp, err := st.bind()
-	if err != nil {
+	st.control.Store(s.relay.fresh)
+	if err := st.bind(); err != nil {
 		s.relay.refused(err)
 		return nil, fmt.Errorf("network %q: %w", network, err)
 	}
-	if !s.worker.post(func(time.Duration) { s.worker.attach(st, rtp, rtcp) }) {
-		rtp.close()
-		rtcp.close()
+	if !s.worker.post(attaching{st}) {
+		st.rtpSocket.close()
+		st.rtcpSocket.close()
 		s.worker.slots.release(st.token)
-		pool.putBack(st.rtp.Port())
+		pool.putBack(st.port)
 		return nil, ErrClosed
 	}
 	s.streams = append(s.streams, st)
@@ -74,34 +74,33 @@ func (s *Session) Open(network string, v6 bool) (*Stream, error) {
 
 // bind takes a port pair and opens its sockets. On failure everything has been
 // given back.
-func (st *Stream) bind() (rtp, rtcp socket, err error) {
+func (st *Stream) bind() (err error) {
 	relay, w := st.session.relay, st.session.worker
 	st.token = w.slots.take()
 	for range maxBindTries {
 		now := relay.now()
-		port, ok := st.ports.take(now)
-		if !ok {
+		var ok bool
+		if st.port, ok = st.ports.take(now); !ok {
 			free, used, quarantined := st.ports.count(now)
 			err = fmt.Errorf("%w on %v: %d free, %d in use, %d in quarantine",
 				ErrNoPorts, st.ports.address, free, used, quarantined)
 			break
 		}
-		st.rtp = netip.AddrPortFrom(st.ports.address, port)
-		if rtp, rtcp, err = w.openPair(st); err == nil {
-			return rtp, rtcp, nil
+		if err = w.openPair(st); err == nil {
+			return nil
 		}
 		if !errors.Is(err, errPortTaken) {
-			st.ports.putBack(port)
+			st.ports.putBack(st.port)
 			break
 		}
 		relay.cfg.Metrics.portConflicts.Inc()
-		st.ports.release(port, now+max(relay.cfg.Quarantine, 0))
+		st.ports.release(st.port, now+max(relay.cfg.Quarantine, 0))
 	}
 	if errors.Is(err, errPortTaken) {
 		err = fmt.Errorf("%w on %v: other processes hold the %d pairs tried: %w", ErrNoPorts, st.ports.address, maxBindTries, err)
 	}
 	w.slots.release(st.token)
-	return nil, nil, err
+	return err
 }
 
 // Join makes a and b exchange media: what is accepted on one is sent from the
@@ -162,7 +161,7 @@ func (s *Session) SetTimeout(d time.Duration) {
 	defer s.mu.Unlock()
 	if !s.closed {
 		now := s.relay.now()
-		s.worker.post(func(time.Duration) { s.worker.deadlines.set(s, d, now) })
+		s.worker.post(orderFunc(func(time.Duration) { s.worker.deadlines.set(s, d, now) }))
 	}
 }
 
@@ -175,10 +174,12 @@ func (s *Session) Close() {
 		return
 	}
 	s.closed = true
-	for len(s.streams) > 0 {
-		s.closeLocked(s.streams[0])
+	s.relay.paths.close(s.streams) // nothing else leads there: the joins within s need no cut
+	for _, st := range s.streams {
+		st.closed = true
 	}
-	s.worker.post(func(time.Duration) { s.worker.deadlines.remove(s) })
+	s.streams = nil
+	s.worker.post(ending{s})
 	s.relay.forget(s)
 }
 
@@ -190,7 +191,7 @@ func (s *Session) closeLocked(st *Stream) {
 	st.closed = true
 	s.cutLocked(st)
 	s.streams = slices.DeleteFunc(s.streams, func(other *Stream) bool { return other == st })
-	s.worker.post(func(now time.Duration) { s.worker.detach(st, now) })
+	s.worker.post(detaching{st})
 }
 
 // cutLocked takes st off all paths; s.mu is held.

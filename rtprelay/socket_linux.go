@@ -11,7 +11,7 @@ import (
 // rawSocket is a UDP socket without the runtime's netpoller.
 type rawSocket struct {
 	poller    *epoll
-	fd        int
+	fd        int32 // -1 = closed
 	connected bool
 }
 
@@ -80,10 +80,13 @@ func (s *rawSocket) disconnect() bool {
 	return errno == 0
 }
 
+// closeNow closes a UDP socket, which does not block.
+func closeNow(fd int) { _, _, _ = unix.RawSyscall(unix.SYS_CLOSE, uintptr(fd), 0, 0) }
+
 // close implements socket. epoll forgets a closed descriptor by itself.
 func (s *rawSocket) close() {
 	if s.fd >= 0 {
-		_ = unix.Close(s.fd)
+		closeNow(int(s.fd))
 		s.fd = -1
 	}
 }

@@ -11,8 +11,8 @@ type Stream struct {
 	// set once by Open
 	session *Session
 	ports   *ports
-	rtp     netip.AddrPort // local; RTCP has the next port
-	token   uint64         // of the RTP socket, see slots
+	port    uint16 // local, of RTP; RTCP has the next one
+	token   uint64 // of the RTP socket, see slots
 
 	// written under session.mu, read by the worker with every packet
 	control atomic.Pointer[control]
@@ -25,8 +25,8 @@ type Stream struct {
 	// written by the worker, read by anybody
 	counters counters
 
-	// owned by the worker from attach to detach
-	rtpSocket  socket // nil before and after
+	// owned by the worker from the order to attach to the one to detach
+	rtpSocket  socket // nil before Open and after detach
 	rtcpSocket socket
 	latch      latch
 	quality    quality
@@ -35,11 +35,11 @@ type Stream struct {
 }
 
 // LocalRTP is the address and even port that RTP is received on and sent from.
-func (st *Stream) LocalRTP() netip.AddrPort { return st.rtp }
+func (st *Stream) LocalRTP() netip.AddrPort { return netip.AddrPortFrom(st.ports.address, st.port) }
 
 // LocalRTCP is the same for RTCP: the next port. It stays open under rtcp-mux.
 func (st *Stream) LocalRTCP() netip.AddrPort {
-	return netip.AddrPortFrom(st.rtp.Addr(), st.rtp.Port()+1)
+	return netip.AddrPortFrom(st.ports.address, st.port+1)
 }
 
 // SetRemote says who the peer is and what may flow. When RTP, RTCP or Mux

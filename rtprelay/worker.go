@@ -183,7 +183,7 @@ func (w *worker) sync(st *Stream) *control {
 	if st.connected && st.rtpSocket != nil {
 		st.connected = false
 		if !st.rtpSocket.disconnect() {
-			w.relay.cfg.Logger.Error("rtprelay: socket cannot be disconnected, it hears only its old peer", "local", st.rtp)
+			w.relay.cfg.Logger.Error("rtprelay: socket cannot be disconnected, it hears only its old peer", "local", st.LocalRTP())
 		}
 	}
 	return c
@@ -288,8 +288,8 @@ func (w *worker) expire(now time.Duration) {
 
 // post has the worker run order between two batches. It reports false when the
 // worker has stopped.
-func (w *worker) post(order func(now time.Duration)) bool {
-	first, ok := w.mail.put(order)
+func (w *worker) post(o order) bool {
+	first, ok := w.mail.put(o)
 	if first && w.waiting.Load() {
 		w.poll.wake()
 	}
@@ -299,32 +299,43 @@ func (w *worker) post(order func(now time.Duration)) bool {
 // orders runs what control code has posted and returns how much that was.
 func (w *worker) orders(now time.Duration) int {
 	orders := w.mail.take()
-	for _, order := range orders {
-		w.order(order, now)
+	for _, o := range orders {
+		w.order(o, now)
 	}
 	return len(orders)
 }
 
 // order runs one order. A panic costs that order.
-func (w *worker) order(order func(now time.Duration), now time.Duration) {
+func (w *worker) order(o order, now time.Duration) {
 	defer func() {
 		if v := recover(); v != nil {
 			w.panicked("order", v)
 		}
 	}()
-	order(now)
+	o.obey(w, now)
 }
 
 // attach takes over a stream's sockets.
-func (w *worker) attach(st *Stream, rtp, rtcp socket) {
+func (w *worker) attach(st *Stream) {
 	if slot := int(slotOf(st.token)); slot >= len(w.streams) {
 		w.streams = append(w.streams, make([]*Stream, slot+1-len(w.streams))...)
 	}
 	w.streams[slotOf(st.token)] = st
-	st.rtpSocket, st.rtcpSocket = rtp, rtcp
-	st.session.open = append(st.session.open, st)
-	rtp.start()
-	rtcp.start()
+	s := st.session
+	s.open = append(s.open, st)
+	st.rtpSocket.start()
+	st.rtcpSocket.start()
+	if d := &s.deadline; !d.known { // the session is new to us: this spared it an order
+		w.deadlines.set(s, d.timeout, d.armed)
+	}
+}
+
+// end closes all streams of a session.
+func (w *worker) end(s *Session, now time.Duration) {
+	for len(s.open) > 0 {
+		w.detach(s.open[len(s.open)-1], now)
+	}
+	w.deadlines.remove(s)
 }
 
 // detach closes a stream's sockets and gives its ports and slot back.
@@ -339,21 +350,20 @@ func (w *worker) detach(st *Stream, now time.Duration) {
 	s := st.session
 	s.open = slices.DeleteFunc(s.open, func(other *Stream) bool { return other == st })
 	w.slots.release(st.token)
-	st.ports.release(st.rtp.Port(), now+max(w.relay.cfg.Quarantine, 0))
+	st.ports.release(st.port, now+max(w.relay.cfg.Quarantine, 0))
 	w.relay.sockets.Add(-2)
 	w.relay.streams.Add(-1)
 }
 
 // openPair binds a stream's two ports. Any goroutine may call it.
-func (w *worker) openPair(st *Stream) (rtp, rtcp socket, err error) {
-	if rtp, err = w.poll.open(st.rtp, st.token); err != nil {
-		return nil, nil, err
+func (w *worker) openPair(st *Stream) (err error) {
+	if st.rtpSocket, err = w.poll.open(st.LocalRTP(), st.token); err != nil {
+		return err
 	}
-	if rtcp, err = w.poll.open(st.LocalRTCP(), st.token|1); err != nil {
-		rtp.close()
-		return nil, nil, err
+	if st.rtcpSocket, err = w.poll.open(st.LocalRTCP(), st.token|1); err != nil {
+		st.rtpSocket.close()
 	}
-	return rtp, rtcp, nil
+	return err
 }
 
 // panicked reports a fault of ours that the fence caught.
