@@ -8,6 +8,7 @@ import (
 	"b2bua/legs/shard"
 	"b2bua/legs/sipmsg"
 	"b2bua/policy"
+	"b2bua/sdp"
 )
 
 // A call is one bridge: the machine, and what its actions work on.
@@ -24,8 +25,9 @@ type call struct {
 	in      *legs.Inbound
 	attempt *attempt // the current one; nil before the first
 	media   media
-	setup   *setup // nil once the caller is answered
-	reply   reply  // what opRing or opAnswer will send
+	setup   *setup       // nil once the caller is answered
+	reply   reply        // what opRing or opAnswer will send
+	offered *sdp.Session // what opReoffer will pass on
 
 	held     bool // it takes a place on its inbound trunk
 	silenced bool // no Reason header may reach the caller
@@ -135,6 +137,7 @@ func (k *call) do(c *legs.Core, a action) []event {
 	case opFinish:
 		k.finish(c, a)
 	default:
+		return k.doExchange(a)
 	}
 	return nil
 }
@@ -158,7 +161,7 @@ func (k *call) answer() {
 	k.rec.SIPStatus = &status
 	k.in.Answer(k.reply.newTag, k.reply.headers, k.reply.body)
 	k.setup, k.reply = nil, reply{}
-	k.media.settle(k.b.cfg.MediaTimeout)
+	k.media.settle(k.b.cfg.MediaTimeout, &k.attempt.media)
 	k.attempt.settle()
 	k.b.metrics.answered.Inc()
 }

@@ -43,6 +43,14 @@ const (
 	CallerGone               // CANCEL, or BYE from the caller
 	CalledGone               // BYE from the called side
 	Stop                     // the system ends the call: End says why
+
+	// Of an answered call's further offers, see exchange.go; the party is whose news
+	// it is:
+	Reoffered   // it offers something new
+	Withdrawn   // it takes its offer back
+	Reanswered  // it answers the other's offer
+	Misanswered // it accepted that, with an answer that cannot be used
+	Rerefused   // it refused it: Status
 	numInputs
 )
 
@@ -50,6 +58,7 @@ func (i Input) String() string {
 	return [numInputs]string{
 		"planned", "unplanned", "rang", "answered", "failed", "ring_timeout",
 		"journaled", "unjournaled", "caller_gone", "called_gone", "stop",
+		"reoffered", "withdrawn", "reanswered", "misanswered", "rerefused",
 	}[i]
 }
 
@@ -73,7 +82,8 @@ type event struct {
 	in      Input
 	attempt int             // 1.., of Rang, Answered, Failed, RingTimeout, CalledGone
 	targets []policy.Target // Planned
-	status  int             // Unplanned, Failed, Stop: for the caller
+	party   Party           // of news of a further offer
+	status  int             // Unplanned, Failed, Stop: for the caller; Rerefused: for the offerer
 	why     Why             // Failed
 	end     cdr.EndReason   // Unplanned, Stop
 	reason  string          // Reason header that came with it
@@ -93,17 +103,30 @@ const (
 	opDropIn            // end the caller's leg
 	opDropOut           // end the attempt
 	opFinish            // end, by: close the record, give back what the call holds
+
+	// Of further offers:
+	opReoffer  // party: is offered what the other side offers
+	opReanswer // party: is answered what the other side answers; the media follow
+	opRerefuse // party: its offer is refused with status
+	opWithdraw // party: the offer to it is taken back
+	opRestore  // party: is offered what it had before
+	opRestored // party: has answered that; the media follow
+	opDiscard  // nothing comes of the offer
 	numOps
 )
 
 func (o Op) String() string {
-	return [numOps]string{"dial", "ring", "journal", "answer", "refuse", "drop inbound", "drop attempt", "finish"}[o]
+	return [numOps]string{
+		"dial", "ring", "journal", "answer", "refuse", "drop inbound", "drop attempt", "finish",
+		"reoffer", "reanswer", "rerefuse", "withdraw", "restore", "restored", "discard",
+	}[o]
 }
 
 // An action is one thing that follows from an event. step only names them.
 type action struct {
 	op      Op
 	attempt int
+	party   Party
 	status  int
 	end     cdr.EndReason
 	by      cdr.HungUpBy
@@ -124,6 +147,9 @@ type machine struct {
 	Why     Why             `json:"why"`
 	Reason  string          `json:"reason"`
 	Headers []sipmsg.Header `json:"headers"`
+	// Of a further offer:
+	Exchange Exchange `json:"exchange"`
+	Offerer  Party    `json:"offerer"`
 }
 
 // phases lists where each input is accepted.
@@ -139,6 +165,11 @@ var phases = [numInputs][]Phase{
 	CallerGone:  {Routing, Dialing, Ringing, Answering, Talking},
 	CalledGone:  {Answering, Talking},
 	Stop:        {Routing, Dialing, Ringing, Answering, Talking},
+	Reoffered:   {Answering, Talking},
+	Withdrawn:   {Talking},
+	Reanswered:  {Talking},
+	Misanswered: {Talking},
+	Rerefused:   {Talking},
 }
 
 func (m *machine) accepts(ev event) bool {
@@ -159,6 +190,15 @@ func (m *machine) step(ev event) []action {
 	if !m.accepts(ev) {
 		return nil
 	}
+	acts := m.move(ev)
+	if m.Phase == Done {
+		m.Exchange = Stable
+	}
+	return acts
+}
+
+// move is step with an event that the phase has an edge for.
+func (m *machine) move(ev event) []action {
 	switch ev.in {
 	case Planned:
 		m.Targets, m.Status = ev.targets, 404
@@ -188,7 +228,7 @@ func (m *machine) step(ev event) []action {
 	case Stop:
 		return m.stop(ev)
 	default:
-		return nil
+		return m.exchange(ev)
 	}
 }
 

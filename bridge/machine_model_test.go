@@ -25,6 +25,7 @@ type world struct {
 	finished int  // finish actions
 	stopped  bool // the machine was told to stop
 	lastHunt bool // the last failure allowed another attempt
+	offers   offers
 }
 
 // send gives one event to the machine, now and then after a trip to JSON and
@@ -41,6 +42,12 @@ func (w *world) send(ev event) {
 	}
 	if (w.m.Phase == Done) != (w.finished == 1) {
 		w.t.Fatalf("after %s: phase %s, %d times finished", ev.in, w.m.Phase, w.finished)
+	}
+	if o := w.offers; w.m.Phase == Talking && w.m.Exchange == Stable && o != (offers{}) {
+		w.t.Fatalf("after %s: stable, and left behind %+v", ev.in, o)
+	}
+	if w.m.Phase != Talking && w.m.Exchange != Stable {
+		w.t.Fatalf("after %s: %s and %s", ev.in, w.m.Phase, w.m.Exchange)
 	}
 }
 
@@ -104,7 +111,10 @@ func (w *world) do(a action) {
 	case opFinish:
 		w.finish(a)
 	default:
-		w.t.Fatalf("does %d", a.op)
+		if !w.answered && (a.op != opRerefuse || a.party != Called) || w.gone {
+			w.t.Fatalf("does %s in a call that is not answered", a.op)
+		}
+		w.offers.do(w.t, a)
 	}
 }
 
@@ -213,15 +223,33 @@ func TestMachineModel(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		w := &world{t: t, live: map[int]bool{}, over: map[int]bool{}}
+		if rapid.Bool().Draw(t, "answered at once") {
+			w.send(event{in: Planned, targets: plans(t)})
+			w.send(event{in: Answered, attempt: 1})
+			w.pending = 0
+			w.send(event{in: Journaled})
+		}
+		party := rapid.SampledFrom([]Party{Caller, Called})
 		steps := map[string]func(*rapid.T){
-			"planned":     func(t *rapid.T) { w.send(event{in: Planned, targets: plans(t)}) },
-			"rang":        func(*rapid.T) { w.send(event{in: Rang, attempt: w.anyAttempt()}) },
-			"answered":    func(*rapid.T) { w.send(event{in: Answered, attempt: w.anyAttempt()}) },
-			"failed":      func(*rapid.T) { w.fails() },
-			"timeout":     func(*rapid.T) { w.timesOut() },
-			"journaled":   func(*rapid.T) { w.journaled() },
-			"caller gone": func(*rapid.T) { w.callerGone() },
-			"called gone": func(*rapid.T) { w.calledGone() },
+			"planned":   func(t *rapid.T) { w.send(event{in: Planned, targets: plans(t)}) },
+			"rang":      func(*rapid.T) { w.send(event{in: Rang, attempt: w.anyAttempt()}) },
+			"answered":  func(*rapid.T) { w.send(event{in: Answered, attempt: w.anyAttempt()}) },
+			"failed":    func(*rapid.T) { w.fails() },
+			"timeout":   func(*rapid.T) { w.timesOut() },
+			"journaled": func(*rapid.T) { w.journaled() },
+			"caller gone": func(t *rapid.T) {
+				if w.m.Phase != Talking || rapid.IntRange(0, 9).Draw(t, "bye") == 0 {
+					w.callerGone()
+				}
+			},
+			"called gone": func(t *rapid.T) {
+				if w.m.Phase != Talking || rapid.IntRange(0, 9).Draw(t, "bye") == 0 {
+					w.calledGone()
+				}
+			},
+			"offers":    func(t *rapid.T) { w.reoffers(party.Draw(t, "party")) },
+			"withdraws": func(t *rapid.T) { w.withdraws(party.Draw(t, "party")) },
+			"replies":   func(t *rapid.T) { w.replies(party.Draw(t, "party")) },
 			"unplanned": func(t *rapid.T) {
 				if rapid.IntRange(0, 9).Draw(t, "refused") == 0 {
 					w.send(event{in: Unplanned, status: 404, end: cdr.EndNoRoute})

@@ -23,6 +23,10 @@ func show(acts []action) string {
 			s += fmt.Sprint(" ", a.status)
 		case opFinish:
 			s += fmt.Sprintf(" %s by %s", a.end, a.by)
+		case opReoffer, opReanswer, opWithdraw, opRestore, opRestored:
+			s += fmt.Sprint(" ", a.party)
+		case opRerefuse:
+			s += fmt.Sprint(" ", a.party, " ", a.status)
 		default:
 		}
 		list[i] = s
@@ -88,16 +92,18 @@ func TestMachineEdges(t *testing.T) {
 		{Answering, CallerGone}:  {Done, "drop attempt 1, finish cancelled by caller"},
 		{Answering, CalledGone}:  {Done, "refuse 480, finish rejected by called"},
 		{Answering, Stop}:        {Done, "refuse 503, drop attempt 1, finish limit by system"},
+		{Answering, Reoffered}:   {Answering, "rerefuse called 491"},
 
 		{Talking, CallerGone}: {Done, "drop attempt 1, finish completed by caller"},
 		{Talking, CalledGone}: {Done, "drop inbound, finish completed by called"},
 		{Talking, Stop}:       {Done, "drop inbound, drop attempt 1, finish limit by system"},
+		{Talking, Reoffered}:  {Talking, "reoffer caller"},
 	}
 	for p := range numPhases {
 		for i := range numInputs {
 			before := in(p)
 			m := in(p)
-			acts := m.step(event{in: i, attempt: 1, targets: targets(2), status: 503, end: cdr.EndLimit})
+			acts := m.step(event{in: i, attempt: 1, targets: targets(2), status: 503, end: cdr.EndLimit, party: Called})
 			edge, legal := want[key{p, i}]
 			if !legal {
 				if len(acts) > 0 || !reflect.DeepEqual(m, before) {
@@ -252,7 +258,7 @@ func TestMachineLastAttemptSpeaks(t *testing.T) {
 func TestMachines(t *testing.T) {
 	t.Parallel()
 	ms := Machines()
-	if len(ms) != 1 || len(ms[0].States) != int(numPhases) || ms[0].States[0] != "routing" {
+	if len(ms) != 2 || len(ms[1].States) != int(numExchanges) || len(ms[1].Edges) != 14 || len(ms[0].States) != int(numPhases) || ms[0].States[0] != "routing" {
 		t.Fatalf("%+v", ms)
 	}
 	seen := map[string]bool{}
@@ -272,7 +278,7 @@ func TestMachines(t *testing.T) {
 			t.Errorf("no edge %s in\n%s", want, strings.Join(keys(seen), "\n"))
 		}
 	}
-	if len(seen) != 27 || len(seen) != len(ms[0].Edges) {
+	if len(seen) != 29 || len(seen) != len(ms[0].Edges) {
 		t.Errorf("%d edges:\n%s", len(ms[0].Edges), strings.Join(keys(seen), "\n"))
 	}
 }

@@ -16,6 +16,16 @@ type media struct {
 	origin sdp.Origin   // of what we show the caller
 	lines  []line       // nil before the first attempt that is relayed
 	bypass bool         // of the attempt that the caller hears
+
+	talkers [2]talker // by Party, once the caller is answered
+	draft   *draft    // of what a further offer would change; nil when none is under way
+}
+
+// A talker is one side of an answered call, as far as further offers need it.
+type talker struct {
+	said   []byte     // its own description that holds
+	origin sdp.Origin // of what it was told last
+	digest uint64     // of that, but for the o= line
 }
 
 // A line is one m-line of the call. Its session is nil when it is not relayed:
@@ -27,8 +37,17 @@ type line struct {
 	called  *rtprelay.Stream // of the attempt that the caller hears
 }
 
+// facing is the stream that faces a party.
+func (l *line) facing(p Party) *rtprelay.Stream {
+	if p == Caller {
+		return l.caller
+	}
+	return l.called
+}
+
 // A side is what one attempt was offered, and the streams that face it.
 type side struct {
+	origin  sdp.Origin // of offer
 	offer   *sdp.Session
 	answer  *sdp.Session
 	tag     string             // the attempt's early dialog that answer belongs to
@@ -39,7 +58,9 @@ type side struct {
 // settle begins to watch for silence, now that the call is answered, and lets
 // go of what only the way there needed. The relay knows which m-lines are held
 // or rejected, and may be silent.
-func (m *media) settle(timeout time.Duration) {
+func (m *media) settle(timeout time.Duration, a *side) {
+	m.talkers[Caller] = talker{said: m.offer.Bytes(), origin: m.origin, digest: m.shown.Digest()}
+	m.talkers[Called] = talker{said: a.answer.Bytes(), origin: a.origin, digest: a.offer.Digest()}
 	if m.bypass { // an earlier attempt was to be relayed
 		m.close()
 	}
@@ -79,6 +100,7 @@ func (l *line) heard(since time.Time) bool {
 // close gives the ports back, those of attempts too. Doing so twice changes
 // nothing.
 func (m *media) close() {
+	m.discard()
 	for i := range m.lines {
 		if s := m.lines[i].session; s != nil {
 			s.Close()

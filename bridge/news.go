@@ -1,6 +1,8 @@
 package bridge
 
 import (
+	"fmt"
+
 	"b2bua/cdr"
 	"b2bua/legs"
 	"b2bua/legs/sipmsg"
@@ -15,11 +17,8 @@ func (k *call) inboundEvent(c *legs.Core, ev legs.Event) {
 		k.apply(c, event{in: CallerGone, reason: ev.Reason})
 	case legs.Bye:
 		k.apply(c, event{in: CallerGone, reason: ev.Reason})
-	case legs.AckLost:
-		k.apply(c, event{in: Stop, end: cdr.EndAckTimeout, reason: `SIP;cause=408;text="ACK timeout"`})
-	case legs.Reoffered:
-		ev.Leg.Rerefuse(488, nil)
-	default: // nothing that a call waits for
+	default:
+		k.talkEvent(c, Caller, ev)
 	}
 }
 
@@ -34,8 +33,28 @@ func (k *call) outboundEvent(c *legs.Core, a *attempt, ev legs.Event) {
 		k.refused(c, a, ev)
 	case legs.Bye:
 		k.apply(c, event{in: CalledGone, attempt: a.no, reason: ev.Reason})
+	default:
+		if k.attempt == a {
+			k.talkEvent(c, Called, ev)
+		}
+	}
+}
+
+// talkEvent is news of either side of an answered call.
+func (k *call) talkEvent(c *legs.Core, from Party, ev legs.Event) {
+	switch ev.Kind {
+	case legs.AckLost:
+		k.apply(c, event{in: Stop, end: cdr.EndAckTimeout, reason: `SIP;cause=408;text="ACK timeout"`})
+	case legs.Lost:
+		k.apply(c, event{in: Stop, end: cdr.EndUnreachable, reason: fmt.Sprintf("SIP;cause=%d", ev.Status)})
 	case legs.Reoffered:
-		ev.Leg.Rerefuse(488, nil)
+		k.reoffered(c, from, ev)
+	case legs.Withdrawn:
+		k.apply(c, event{in: Withdrawn, party: from})
+	case legs.Reanswered:
+		k.reanswered(c, from, ev)
+	case legs.Rerefused:
+		k.apply(c, event{in: Rerefused, party: from, status: ev.Status})
 	default: // nothing that a call waits for
 	}
 }

@@ -15,22 +15,13 @@ import (
 // receive reads the caller's offer. When ok is false, ev says how the call is
 // refused.
 func (m *media) receive(inv *legs.Invite) (ev event, ok bool) {
-	ev = event{in: Unplanned, status: 488, end: cdr.EndBadOffer}
-	if len(inv.Body) == 0 { // an INVITE without an offer
+	ev = event{in: Unplanned, end: cdr.EndBadOffer}
+	offer, status, headers := readOffer(inv.ContentType, inv.Body, inv.Headers)
+	if offer == nil {
+		ev.status, ev.headers = status, headers
 		return ev, false
 	}
-	if coding := inv.Header("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
-		ev.status, ev.headers = 415, []sipmsg.Header{{Name: "Accept-Encoding", Value: "identity"}} // RFC 3261 §21.4.13
-		return ev, false
-	}
-	if !describes(inv.ContentType) {
-		ev.status, ev.headers = 415, []sipmsg.Header{{Name: "Accept", Value: "application/sdp"}}
-		return ev, false
-	}
-	offer, err := sdp.Parse(inv.Body)
-	if err != nil {
-		return ev, false
-	}
+	ev.status = 488
 	for _, l := range offer.Media() {
 		if !l.Disabled() {
 			m.offer = offer
@@ -38,6 +29,30 @@ func (m *media) receive(inv *legs.Invite) (ev event, ok bool) {
 		}
 	}
 	return ev, false
+}
+
+// readOffer reads the offer of an INVITE. When that is nil, the INVITE is to be
+// refused with the status and the headers.
+func readOffer(contentType string, body []byte, headers []sipmsg.Header) (offer *sdp.Session, status int, why []sipmsg.Header) {
+	coding := header(headers, "Content-Encoding")
+	switch {
+	case len(body) == 0: // an INVITE without an offer
+		return nil, 488, warning("an INVITE without an offer is not served")
+	case coding != "" && !strings.EqualFold(coding, "identity"):
+		return nil, 415, []sipmsg.Header{{Name: "Accept-Encoding", Value: "identity"}} // RFC 3261 §21.4.13
+	case !describes(contentType):
+		return nil, 415, []sipmsg.Header{{Name: "Accept", Value: "application/sdp"}}
+	}
+	offer, err := sdp.Parse(body)
+	if err != nil {
+		return nil, 488, nil
+	}
+	return offer, 0, nil
+}
+
+// warning says in words why an offer is refused (RFC 3261 §20.43).
+func warning(text string) []sipmsg.Header {
+	return []sipmsg.Header{{Name: "Warning", Value: `399 b2bua "` + text + `"`}}
 }
 
 // describes reports whether a body is a session description.
@@ -54,7 +69,8 @@ func (m *media) offerTo(k *call, a *attempt, dest netip.Addr) (body []byte, why 
 	a.media.bypass = trunk.Media == policy.MediaBypass && a.target.Media == policy.MediaBypass &&
 		!wishesOf(k.setup.inv.Headers).session // RFC 3323 §4.2: the address of the caller's media is private
 	if a.media.bypass {
-		out.Anonymise(sdp.Origin{ID: number(&k.seed), Version: 1, Address: a.ours})
+		a.media.origin = sdp.Origin{ID: number(&k.seed), Version: 1, Address: a.ours}
+		out.Anonymise(a.media.origin)
 		a.media.offer = out
 		return out.Bytes(), 0, true
 	}
@@ -70,7 +86,8 @@ func (m *media) offerTo(k *call, a *attempt, dest netip.Addr) (body []byte, why 
 	if !local.IsValid() {
 		return nil, ByAnswer, false
 	}
-	out.Anonymise(sdp.Origin{ID: number(&k.seed), Version: 1, Address: local})
+	a.media.origin = sdp.Origin{ID: number(&k.seed), Version: 1, Address: local}
+	out.Anonymise(a.media.origin)
 	out.Relay(local)
 	for i, l := range out.Media() {
 		k.b.point(l, a.media.streams[i], a.target.Network, l.Mux())

@@ -16,7 +16,7 @@ type Machine struct {
 // An Edge is one transition of a Machine, with what is done on the way.
 type Edge struct{ From, Input, To, Actions string }
 
-// Machines returns the call machine. Its edges are found by asking the machine
+// Machines returns the call machine, and that of further offers. Their edges are found by asking the machine
 // itself, so they cannot disagree with it.
 func Machines() []Machine {
 	m := Machine{Name: "call"}
@@ -36,7 +36,31 @@ func Machines() []Machine {
 			m.Edges = append(m.Edges, Edge{From: p.String(), Input: q.label(p), To: probe.Phase.String(), Actions: opNames(acts)})
 		}
 	}
-	return []Machine{m}
+	return []Machine{m, exchangeMachine()}
+}
+
+// exchangeMachine asks the call machine about the further offers of an answered
+// call. The offerer and the other side are told apart by their inputs.
+func exchangeMachine() Machine {
+	m := Machine{Name: "further offer"}
+	for e := range numExchanges {
+		m.States = append(m.States, e.String())
+		for in := Reoffered; in < numInputs; in++ {
+			for _, p := range []Party{Caller, Called} {
+				if in != Reoffered && (in == Withdrawn) != (p == Caller) {
+					continue // not from this side
+				}
+				probe := machineIn(Talking)
+				probe.Exchange, probe.Offerer = e, Caller
+				acts := probe.step(event{in: in, party: p, status: 488})
+				if len(acts) == 0 || in == Reoffered && p == Called { // either side alike
+					continue
+				}
+				m.Edges = append(m.Edges, Edge{From: e.String(), Input: in.String(), To: probe.Exchange.String(), Actions: opNames(acts)})
+			}
+		}
+	}
+	return m
 }
 
 // A question is an input, asked with another target left or without.

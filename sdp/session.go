@@ -98,6 +98,28 @@ func Same(a, b *Session) bool {
 	return true
 }
 
+// Digest is a number that sessions which are [Same] share, and others hardly
+// ever: what is left of a description that need not be kept.
+func (s *Session) Digest() uint64 {
+	h := uint64(14695981039346656037)
+	add := func(lines []string) {
+		for _, line := range lines {
+			if line[0] == 'o' {
+				line = "o"
+			}
+			for i := range len(line) {
+				h = (h ^ uint64(line[i])) * 1099511628211
+			}
+			h = (h ^ '\n') * 1099511628211
+		}
+	}
+	add(s.lines)
+	for _, m := range s.media {
+		add(m.lines)
+	}
+	return h
+}
+
 func sameButOrigin(a, b []string) bool {
 	return slices.EqualFunc(a, b, func(x, y string) bool {
 		return x == y || x[0] == 'o' && y[0] == 'o'
