@@ -8,10 +8,14 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"runtime"
+	"strings"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"b2bua/bench/internal/proc"
 )
 
 // A bench is one run of everything.
@@ -43,11 +47,25 @@ func measure(o options, log io.Writer) (*results, error) {
 		return nil, err
 	}
 	defer func() { _ = b.generator.stop() }() // it holds nothing that would be lost
+	b.describe(ctx)
 	err = b.runAll(ctx)
 	if cause := context.Cause(ctx); cause != nil {
 		err = cause // what failed, failed because of it
 	}
 	return &b.results, err
+}
+
+// describe notes what the figures depend on.
+func (b *bench) describe(ctx context.Context) {
+	kernel, _ := os.ReadFile("/proc/sys/kernel/osrelease")
+	processors, _ := os.ReadFile("/proc/cpuinfo")
+	version, err := exec.CommandContext(ctx, "rtpengine", "--version").CombinedOutput()
+	if err != nil {
+		version = []byte(err.Error())
+	}
+	b.results.machine = fmt.Sprintf("%s, %d × %s, Linux %s, %s, rtpengine %s",
+		time.Now().UTC().Format("2 January 2006"), runtime.NumCPU(), parseModel(string(processors)), strings.TrimSpace(string(kernel)),
+		runtime.Version(), strings.TrimPrefix(strings.TrimSpace(string(version)), "Version: "))
 }
 
 // need says what is missing for a run.
@@ -194,6 +212,11 @@ func (b *bench) window(r relay, calls int, warm, window time.Duration) (measurem
 	if err != nil {
 		return m, err
 	}
+	start := time.Now()
+	before, err := b.others(r)
+	if err != nil {
+		return m, err
+	}
 	t := traffic{Calls: addresses, Warm: warm, Window: window, PID: r.pid(), Core: b.options.relayCPU}
 	var a answer
 	if err := errors.Join(b.generator.tell(t), b.generator.hear(&a)); err != nil {
@@ -202,8 +225,22 @@ func (b *bench) window(r relay, calls int, warm, window time.Duration) (measurem
 	if a.Error != "" {
 		return m, errors.New("generator: " + a.Error)
 	}
-	m.outcome = a.Outcome
-	return m, nil
+	after, err := b.others(r)
+	m.outcome, m.Others = a.Outcome, float64(after-before)/float64(time.Since(start))
+	return m, err
+}
+
+// others is what processes that have nothing to do with the run have used.
+func (b *bench) others(r relay) (time.Duration, error) {
+	all, err := proc.Machine()
+	for _, pid := range []int{b.generator.cmd.Process.Pid, r.pid()} {
+		if pid == 0 {
+			continue // the kernel
+		}
+		used, e := proc.CPU(pid)
+		all, err = all-used, errors.Join(err, e)
+	}
+	return all, err
 }
 
 // profile runs our relay once more, with a profile that is in no figure.

@@ -15,11 +15,12 @@ const (
 
 // A measurement is one window of traffic through one relay.
 type measurement struct {
-	Part   string `json:"part"` // cpu (latency is of the same runs) or capacity
-	Relay  string `json:"relay"`
-	Calls  int    `json:"calls"`
-	Round  int    `json:"round"`                 // from 1; 0 = warm-up
-	Failed string `json:"step_failed,omitempty"` // why a step of the ramp did not pass
+	Part   string  `json:"part"` // cpu (latency is of the same runs) or capacity
+	Relay  string  `json:"relay"`
+	Calls  int     `json:"calls"`
+	Round  int     `json:"round"`                 // from 1; 0 = warm-up
+	Others float64 `json:"others"`                // processors that work of others took meanwhile
+	Failed string  `json:"step_failed,omitempty"` // why a step of the ramp did not pass
 	outcome
 }
 
@@ -41,6 +42,7 @@ type limitFound struct {
 type results struct {
 	measurements []measurement
 	limits       []limitFound
+	machine      string    // what they depend on
 	log          io.Writer // JSON lines
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"strconv"
 	"strings"
 	"time"
@@ -25,4 +26,15 @@ func parseIdle(text string, cpu int) (time.Duration, error) {
 		return time.Duration(idle+wait) * 10 * time.Millisecond, errors.Join(err, err2)
 	}
 	return 0, fmt.Errorf("/proc/stat has no %s", name)
+}
+
+// parseModel is the processors' name in the text of /proc/cpuinfo; not every
+// architecture has one.
+func parseModel(text string) string {
+	for line := range strings.Lines(text) {
+		if name, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(name) == "model name" {
+			return strings.TrimSpace(value)
+		}
+	}
+	return runtime.GOARCH
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"runtime"
 	"testing"
 	"time"
 )
@@ -17,5 +18,16 @@ func TestParseIdle(t *testing.T) {
 		if got, err := parseIdle(text, cpu); err == nil {
 			t.Errorf("processor %d: %v, want an error", cpu, got)
 		}
+	}
+}
+
+func TestParseModel(t *testing.T) {
+	t.Parallel()
+	const text = "processor\t: 0\nmodel\t\t: 167\nmodel name\t: Some (R) Processor: 3\nflags\t: fpu\n"
+	if got := parseModel(text); got != "Some (R) Processor: 3" {
+		t.Errorf("%q", got)
+	}
+	if got := parseModel("processor\t: 0\n"); got != runtime.GOARCH {
+		t.Errorf("without a name: %q, want %q", got, runtime.GOARCH)
 	}
 }

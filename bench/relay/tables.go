@@ -10,6 +10,10 @@ import (
 
 // print writes the tables and reports that no gate was missed.
 func (r *results) print(out io.Writer, o options) bool {
+	fmt.Fprintln(out, r.machine)
+	if others := r.others(); others.Median > quiet {
+		fmt.Fprintf(out, "Other work took %s processors meanwhile; it is in \"whole core\" and in the delays.\n", others.Show("%.2f"))
+	}
 	if o.wants(partCPU) {
 		title(out, "Processor time, microseconds for each packet relayed")
 		t := statistics.Table{
@@ -57,6 +61,18 @@ func (r *results) printGates(out io.Writer, o options) (good bool) {
 		t.Write(out, o.markdown)
 	}
 	return good
+}
+
+// quiet is how many processors other work may take before the tables say so.
+const quiet = 0.05
+
+// others is how many it took during the measurements.
+func (r *results) others() statistics.Spread {
+	var v []float64
+	for _, m := range r.measurements {
+		v = append(v, m.Others)
+	}
+	return statistics.SpreadOf(v)
 }
 
 // rows has a row for each relay and load, with the spread of each figure.
