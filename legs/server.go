@@ -239,7 +239,8 @@ func (c *Core) newServer(p *packet) *serverTx {
 	tx := &serverTx{req: p.msg, flow: flow}
 	var res txn.Result
 	tx.Server, res = txn.NewServer(txn.KindOf(p.msg.Method), p.msg.Method, flow.Conn != 0, c.now, c.stack.cfg.Timers)
-	tx.key, _ = c.servers.AddServer(txn.RequestKey(p.msg), txn.MergeKeyOf(p.msg), tx)
+	tx.key = txn.RequestKey(p.msg)
+	c.servers.AddServer(tx.key, txn.MergeKeyOf(p.msg), tx)
 	c.hand = tx
 	c.applyServer(tx, res)
 	return tx

@@ -39,7 +39,7 @@ func MergeKeyOf(m *sipmsg.Message) MergeKey {
 	if m.Method == "ACK" || m.Method == "CANCEL" || m.To.Tag() != "" {
 		return MergeKey{}
 	}
-	return MergeKey{FromTag: m.From.Tag(), CallID: m.CallID, Method: m.Method, CSeq: m.CSeq}
+	return MergeKey(digestOf(mergeParts{fromTag: m.From.Tag(), callID: m.CallID, method: m.Method, cseq: m.CSeq}))
 }
 
 func requestKey(m *sipmsg.Message, method string) ServerKey {
@@ -47,16 +47,16 @@ func requestKey(m *sipmsg.Message, method string) ServerKey {
 		return ServerKey{}
 	}
 	via := &m.Vias[0]
-	k := ServerKey{
-		Branch: via.Branch(),
-		Host:   strings.ToLower(via.Host),
-		Port:   sentByPort(via),
-		Method: method,
+	parts := requestParts{
+		branch: via.Branch(),
+		host:   strings.ToLower(via.Host),
+		port:   sentByPort(via),
+		method: method,
 	}
-	if !hasCookie(k.Branch) {
-		k.Branch = legacyBranch(m, via, method)
+	if !hasCookie(parts.branch) {
+		parts.branch = legacyBranch(m, via, method)
 	}
-	return k
+	return ServerKey(digestOf(parts))
 }
 
 // hasCookie reports whether the branch is RFC 3261's. Some peers change the case

@@ -38,12 +38,10 @@ func (t *Table[T]) Client(k ClientKey) (v T, ok bool) {
 func (t *Table[T]) RemoveClient(k ClientKey) { delete(t.clients, k) }
 
 // AddServer files v under k, and under m unless that is zero or taken. It
-// returns k in memory of its own, for [Table.RemoveServer]: keeping the k that
-// was passed would keep the datagram it was cut from. It reports false, and
-// changes nothing, when there is one with that key already.
-func (t *Table[T]) AddServer(k ServerKey, m MergeKey, v T) (ServerKey, bool) {
+// reports false, and changes nothing, when there is one with that key already.
+func (t *Table[T]) AddServer(k ServerKey, m MergeKey, v T) bool {
 	if _, ok := t.servers[k]; ok {
-		return k, false
+		return false
 	}
 	if t.servers == nil {
 		t.servers = make(map[ServerKey]serverEntry[T])
@@ -52,12 +50,11 @@ func (t *Table[T]) AddServer(k ServerKey, m MergeKey, v T) (ServerKey, bool) {
 	if _, taken := t.merged[m]; taken {
 		m = MergeKey{}
 	}
-	k, m = keep(k, m)
 	t.servers[k] = serverEntry[T]{value: v, merge: m}
 	if m != (MergeKey{}) {
 		t.merged[m] = k
 	}
-	return k, true
+	return true
 }
 
 // Server returns what AddServer filed under k.
