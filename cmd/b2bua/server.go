@@ -200,7 +200,7 @@ func (s *server) startMedia(context.Context) (err error) {
 	}
 	s.relay, err = rtprelay.New(rtprelay.Config{
 		Networks: networks, Workers: m.Workers, Quarantine: offWhenZero(m.Quarantine),
-		LearnWindow: m.LearnWindow, MaxSessions: m.MaxSessions,
+		LearnWindow: m.LearnWindow, MaxSessions: m.MaxSessions, BatchDelay: offWhenZero(m.BatchDelay),
 		Events: func(batch []rtprelay.Event) { s.bridge.MediaEvents(batch) },
 		Logger: s.log, Metrics: rtprelay.NewMetrics(s.reg),
 	})

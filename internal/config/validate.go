@@ -116,6 +116,7 @@ func (v *validator) media() {
 	v.duration("media.learn_window", m.LearnWindow, 100*time.Millisecond, time.Hour)
 	v.number("media.max_sessions", m.MaxSessions, 1, 1_000_000)
 	v.number("media.workers", m.Workers, 0, 256)
+	v.duration("media.batch_delay", m.BatchDelay, 0, 20*time.Millisecond)
 	v.oneOf("media.fastpath", m.Fastpath, "auto", "off", "require")
 	if m.Fastpath == "require" {
 		v.fault("media.fastpath", m.Fastpath, "is not available in this build; use auto or off")
