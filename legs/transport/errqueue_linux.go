@@ -3,20 +3,25 @@ package transport
 import (
 	"encoding/binary"
 	"errors"
-	"net"
 	"net/netip"
+	"os"
 	"syscall"
 
-	"golang.org/x/net/ipv4"
 	"golang.org/x/sys/unix"
 )
 
 // What a router or the peer's kernel says about a datagram of ours waits in the
 // error queue of a socket of the listener, whichever sent it; the datagram's
 // beginning and where it went come with it. See ip(7), IP_RECVERR.
+//
+// Besides, the kernel fails one call of whoever uses the socket next, a reader
+// or a sender, and wakes up the reader. Who was failed reads the queue: so nobody
+// has to ask for errors while there are none, and none is left lying.
 
 const (
-	errBatch = 16
+	errBatch  = 16
+	errRounds = 16 // batches at once
+
 	// errQuote is room for what an error quotes: up to 548 bytes of the message
 	// from IPv4 (RFC 1812 §4.3.2.3), up to 1192 from IPv6 (RFC 4443 §2.4 c).
 	errQuote = 1280
@@ -31,42 +36,57 @@ func recvErrors(fd int, v6 bool) error {
 	return unix.SetsockoptInt(fd, unix.SOL_IP, unix.IP_RECVERR, 1)
 }
 
-// An errqueue holds the buffers for reading the error queue of one socket.
+// An errqueue holds the buffers for reading an error queue. It belongs to one
+// goroutine at a time.
 type errqueue struct {
-	sock *socket
-	ms   []ipv4.Message
+	bufs, oobs [errBatch][]byte
+	mmsg       *mmsg
+
+	look func(fd uintptr) // errqueue.receive
+	n    int              // its results
+	err  syscall.Errno
 }
 
-func newErrqueue(sock *socket) *errqueue {
-	q := &errqueue{sock: sock, ms: make([]ipv4.Message, errBatch)}
-	for i := range q.ms {
-		q.ms[i].Buffers = [][]byte{make([]byte, errQuote)}
-		q.ms[i].OOB = make([]byte, errOOB)
+func newErrqueue() *errqueue {
+	q := &errqueue{mmsg: newMmsg(errBatch)}
+	for i := range errBatch {
+		q.bufs[i], q.oobs[i] = make([]byte, errQuote), make([]byte, errOOB)
+		q.mmsg.setData(i, q.bufs[i])
+		q.mmsg.headers[i].Control = &q.oobs[i][0]
 	}
+	q.look = q.receive
 	return q
 }
 
-// read takes as many errors as there are, up to a batch, and does not wait.
-func (q *errqueue) read() (int, error) {
-	n, err := q.sock.batch.ReadBatch(q.ms, unix.MSG_ERRQUEUE|unix.MSG_DONTWAIT)
-	if err != nil && isPending(err) {
-		return 0, nil
+// read takes as many errors of a socket as there are, up to a batch, and does
+// not wait.
+func (q *errqueue) read(sock *socket) (int, error) {
+	if err := sock.raw.Control(q.look); err != nil {
+		return 0, err
 	}
-	return n, err
+	if q.err != 0 && !isPending(q.err) {
+		return 0, os.NewSyscallError("recvmmsg", q.err)
+	}
+	return q.n, nil
+}
+
+func (q *errqueue) receive(fd uintptr) {
+	for i := range q.oobs {
+		q.mmsg.headers[i].SetControllen(errOOB)
+	}
+	q.n, q.err = q.mmsg.receive(fd, unix.MSG_ERRQUEUE)
 }
 
 // at returns the i-th error of the last read, and the beginning of the datagram
 // that it is about with its destination. ok is false when the error is not the
 // network's: what the kernel refuses by itself it has told the sender.
 func (q *errqueue) at(i int) (data []byte, peer netip.AddrPort, e *ICMPError, ok bool) {
-	m := &q.ms[i]
-	to, isUDP := m.Addr.(*net.UDPAddr)
-	e = parseExtendedErr(m.OOB[:m.NN])
-	if !isUDP || e == nil {
+	h := &q.mmsg.headers[i]
+	peer, e = q.mmsg.peer(i), parseExtendedErr(q.oobs[i][:h.Controllen])
+	if !peer.IsValid() || e == nil {
 		return nil, netip.AddrPort{}, nil, false
 	}
-	peer = to.AddrPort()
-	return m.Buffers[0][:m.N], netip.AddrPortFrom(peer.Addr().Unmap(), peer.Port()), e, true
+	return q.bufs[i][:h.size], peer, e, true
 }
 
 // parseExtendedErr finds the error of ICMP or ICMPv6 in control messages.

@@ -13,9 +13,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// loopbacks are the two families, with a port of the kernel's choice.
-var loopbacks = []string{"127.0.0.1:0", "[::1]:0"}
-
 // nobody is an address where nobody listens.
 func nobody(t *testing.T, like string) netip.AddrPort {
 	t.Helper()
@@ -117,49 +114,108 @@ func TestLivingBesideDead(t *testing.T) {
 	}
 }
 
-// The reader sees an error that a sender was handed, empties a queue that is
-// longer than a batch, and then sleeps.
-func TestErrorsAreSeenOnce(t *testing.T) {
-	for _, addr := range loopbacks {
-		socks, err := openUDP(netip.MustParseAddrPort(addr), 1, DefaultReadBuffer)
-		if err != nil {
+// refused sends n datagrams to where nobody listens, behind the back of those who
+// would read the error queue.
+func refused(t *testing.T, sock *socket, n int) {
+	t.Helper()
+	for dead := nobody(t, netip.AddrPortFrom(sock.addr().Addr(), 0).String()); n > 0; {
+		_, err := sock.conn.WriteToUDPAddrPort([]byte("x"), dead)
+		switch {
+		case err == nil:
+			n--
+		case !errors.Is(err, syscall.ECONNREFUSED): // about the one before
 			t.Fatal(err)
 		}
-		sock := socks[0]
-		t.Cleanup(func() { _ = sock.close() })
-		in, errs := newInbox(sock, 4, 2048), newErrqueue(sock)
-		dead := nobody(t, addr)
-		const n = 3*errBatch + 1
-		sent := 0
-		for sent < n {
-			_, err := sock.conn.WriteToUDPAddrPort([]byte("x"), dead)
-			switch {
-			case err == nil:
-				sent++
-			case !errors.Is(err, syscall.ECONNREFUSED): // about the one before
-				t.Fatal(err)
-			}
-		}
-		_, _ = sock.conn.WriteToUDPAddrPort([]byte("x"), dead) // is handed the last one, and not sent
+	}
+}
+
+// unread is a Set that nobody reads for, with one socket.
+func unread(t *testing.T, cfg Config, addr string) (*Set, *socket) {
+	t.Helper()
+	socks, err := openUDP(netip.MustParseAddrPort(addr), 1, DefaultReadBuffer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = socks[0].close() })
+	s := newSet(cfg.withDefaults())
+	s.groups = append(s.groups, &group{v4: socks[0].addr().Addr().Is4(), sockets: socks})
+	return s, socks[0]
+}
+
+// A queue that is longer than a batch is read to its end, and then the reader
+// sleeps.
+func TestErrorsAreSeenOnce(t *testing.T) {
+	const n = 3*errBatch + 1
+	for _, addr := range loopbacks {
 		seen := 0
-		for seen < n {
-			if troubled, err := in.wait(); !troubled || err != nil {
-				t.Fatalf("%s: %d of %d seen, then %v", addr, seen, n, err)
-			}
-			got, err := errs.read()
-			if err != nil || got == 0 {
-				t.Fatal(got, err)
-			}
-			if seen += got; seen < n {
-				_, _ = in.read() // must not stand in the way
-			}
+		s, sock := unread(t, Config{SendError: func(Outgoing, error) { seen++ }}, addr)
+		in := newInbox(sock, 4, 2048)
+		refused(t, sock, n)
+		if err := in.read(func(int) {}); !errors.Is(err, syscall.ECONNREFUSED) {
+			t.Fatal(err)
 		}
-		_, _ = in.read()
+		if err := s.undeliverable(0, sock); err != nil || seen != n {
+			t.Errorf("%s: %d of %d seen, then %v", addr, seen, n, err)
+		}
 		if err := sock.conn.SetReadDeadline(time.Now().Add(20 * time.Millisecond)); err != nil {
 			t.Fatal(err)
 		}
-		if troubled, err := in.wait(); !errors.Is(err, os.ErrDeadlineExceeded) {
-			t.Errorf("%s: wait returns %v, %v when there is nothing", addr, troubled, err)
+		if err := in.read(func(int) {}); !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("%s: read returns %v when there is nothing", addr, err)
+		}
+	}
+}
+
+// An error that the kernel hands to a sender is read by that sender, wherever in
+// a batch it is found out: the reader is not told again.
+func TestSenderReadsErrors(t *testing.T) {
+	for _, addr := range loopbacks {
+		for at := range 3 {
+			var got []string
+			reg := prometheus.NewRegistry()
+			s, _ := unread(t, Config{Metrics: NewMetrics(reg), SendError: func(o Outgoing, _ error) {
+				got = append(got, string(o.Data))
+			}}, addr)
+			c, alive := peer(t, addr)
+			var batch []Outgoing
+			for i := range 4 {
+				out := Outgoing{Flow: Flow{Peer: alive}, Data: fmt.Appendf(nil, "%d", i)}
+				if i == at {
+					out = Outgoing{Flow: Flow{Peer: nobody(t, addr)}, Data: []byte("to nobody")}
+				}
+				batch = append(batch, out)
+			}
+			s.Write(batch)
+			if len(got) != 1 || got[0] != "to nobody" {
+				t.Errorf("%s at %d: reported %q", addr, at, got)
+			}
+			for i := range 4 {
+				if i == at {
+					continue
+				}
+				if data, _ := read(t, c); data != fmt.Sprint(i) {
+					t.Errorf("%s at %d: got %q, want %d", addr, at, data, i)
+				}
+			}
+		}
+	}
+}
+
+// What has arrived is taken though errors stand before it.
+func TestErrorsHoldUpNoDatagram(t *testing.T) {
+	for _, addr := range loopbacks {
+		_, sock := unread(t, Config{}, addr)
+		in := newInbox(sock, 4, 2048)
+		c, _ := peer(t, addr)
+		send(t, c, sock.addr(), "hello")
+		refused(t, sock, 2)
+		got := ""
+		err := in.read(func(n int) {
+			data, _ := in.datagram(0)
+			got = fmt.Sprint(n, " ", string(data))
+		})
+		if got != "1 hello" || !errors.Is(err, syscall.ECONNREFUSED) {
+			t.Errorf("%s: read %q, then %v", addr, got, err)
 		}
 	}
 }

@@ -8,9 +8,12 @@ import "net/netip"
 // about.
 type errqueue struct{}
 
-func newErrqueue(*socket) *errqueue { return &errqueue{} }
+// Its size has no meaning.
+const errBatch, errRounds = 1, 1
 
-func (*errqueue) read() (int, error) { return 0, nil }
+func newErrqueue() *errqueue { return &errqueue{} }
+
+func (*errqueue) read(*socket) (int, error) { return 0, nil }
 
 func (*errqueue) at(int) ([]byte, netip.AddrPort, *ICMPError, bool) {
 	return nil, netip.AddrPort{}, nil, false

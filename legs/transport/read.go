@@ -21,79 +21,78 @@ const (
 type reader struct {
 	set      *Set
 	listener int
+	sock     *socket
 	in       *inbox
-	errs     *errqueue
 	packets  []Packet
+	took     func(n int) // reader.take
 
 	failures int       // in a row
 	logged   time.Time // last log line
 }
 
 func newReader(s *Set, listener int, sock *socket) *reader {
-	return &reader{
-		set: s, listener: listener,
+	r := &reader{
+		set: s, listener: listener, sock: sock,
 		in:      newInbox(sock, s.cfg.Batch, s.cfg.MaxDatagram),
-		errs:    newErrqueue(sock),
 		packets: make([]Packet, 0, s.cfg.Batch),
 	}
+	r.took = r.take
+	return r
 }
 
 // loop ends when the socket is closed and for no other reason: a listener that
 // has died in silence is the worst of all faults.
 func (r *reader) loop() {
 	for {
-		err := r.turn()
+		err := r.in.read(r.took)
+		if isPending(err) {
+			err = r.set.undeliverable(r.listener, r.sock)
+		}
 		switch {
 		case err == nil:
-			r.failures = 0
 		case errors.Is(err, net.ErrClosed):
 			return
-		case !isPending(err):
+		default:
 			r.failed(err)
 		}
 	}
 }
 
-// turn waits, and takes one batch of errors and one of datagrams: neither can
-// hold up the other.
-func (r *reader) turn() error {
-	troubled, err := r.in.wait()
-	if err != nil {
-		return err
-	}
-	if troubled {
-		if err := r.undeliverable(); err != nil {
-			return err
-		}
-	}
-	n, err := r.in.read()
-	if err != nil {
-		return err
-	}
+// take hands on a batch that the inbox has.
+func (r *reader) take(n int) {
+	r.failures = 0
 	r.set.fenced(func() {
 		if r.collect(n, time.Now()); len(r.packets) > 0 {
 			r.set.cfg.Receive(r.packets)
 		}
 	})
-	return nil
 }
 
-// undeliverable reports what the network says has not arrived.
-func (r *reader) undeliverable() error {
-	n, err := r.errs.read()
-	if err != nil {
-		return err
-	}
-	for i := range n {
-		data, peer, e, ok := r.errs.at(i)
-		if !ok {
-			continue
+// undeliverable reports what the network says has not arrived. Whoever gets an
+// error that isPending knows calls it. A flood of errors cannot keep the caller
+// for ever: what is then left is found with the next error.
+func (s *Set) undeliverable(listener int, sock *socket) error {
+	q := s.errqueues.Get().(*errqueue)
+	defer s.errqueues.Put(q)
+	for range errRounds {
+		n, err := q.read(sock)
+		if err != nil {
+			return err
 		}
-		reason := e.reason()
-		r.set.cfg.Metrics.icmp[reason].Inc()
-		if reason.fatal() {
-			out := Outgoing{Flow: Flow{Listener: r.listener, Peer: peer}, Data: data}
-			r.set.fenced(func() { r.set.cfg.SendError(out, e) })
+		for i := range n {
+			data, peer, e, ok := q.at(i)
+			if !ok {
+				continue
+			}
+			reason := e.reason()
+			s.cfg.Metrics.icmp[reason].Inc()
+			if reason.fatal() {
+				out := Outgoing{Flow: Flow{Listener: listener, Peer: peer}, Data: data}
+				s.fenced(func() { s.cfg.SendError(out, e) })
+			}
+		}
+		if n < errBatch {
+			break
 		}
 	}
 	return nil

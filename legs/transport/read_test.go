@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -195,6 +196,41 @@ func TestKeepAlives(t *testing.T) {
 	}
 }
 
+// Nothing is allocated on the way in, whatever the family.
+func TestReadAllocations(t *testing.T) {
+	const batch = 4
+	for _, addr := range loopbacks {
+		socks, err := openUDP(netip.MustParseAddrPort(addr), 1, DefaultReadBuffer)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sock := socks[0]
+		t.Cleanup(func() { _ = sock.close() })
+		in, got, wrong := newInbox(sock, batch, 2048), 0, 0
+		c, from := peer(t, addr)
+		look := func(n int) {
+			for i := range n {
+				if data, peer := in.datagram(i); len(data) != 5 || peer != from {
+					wrong++
+				}
+				got++
+			}
+		}
+		const runs = 100
+		for range batch * (runs + 1) {
+			send(t, c, sock.addr(), "hello")
+		}
+		n := testing.AllocsPerRun(runs, func() {
+			if err := in.read(look); err != nil {
+				t.Error(err)
+			}
+		})
+		if n > 0 || got != batch*(runs+1) || wrong > 0 {
+			t.Errorf("%s: %v allocations for a batch of %d; %d datagrams read, %d wrong", addr, n, batch, got, wrong)
+		}
+	}
+}
+
 func BenchmarkRead(b *testing.B) {
 	for _, batch := range []int{1, DefaultBatch} {
 		b.Run(fmt.Sprintf("batch=%d", batch), func(b *testing.B) { benchmarkRead(b, batch) })
@@ -216,6 +252,11 @@ func benchmarkRead(b *testing.B, batch int) {
 	defer func() { _ = c.Close() }()
 	in := newInbox(sock, batch, DefaultMaxDatagram)
 	data := make([]byte, 800)
+	look := func(n int) {
+		for i := range n {
+			_, _ = in.datagram(i)
+		}
+	}
 	b.ReportAllocs()
 	for done := 0; b.Loop(); done++ {
 		if done%1024 == 0 {
@@ -228,7 +269,7 @@ func benchmarkRead(b *testing.B, batch int) {
 			b.StartTimer()
 		}
 		if done%batch == 0 {
-			if _, err := in.read(); err != nil {
+			if err := in.read(look); err != nil {
 				b.Fatal(err)
 			}
 		}

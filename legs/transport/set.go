@@ -18,6 +18,7 @@ type Set struct {
 	groups    []*group // one per listener
 	pool      *pool    // of connections
 	writers   sync.Pool
+	errqueues sync.Pool
 
 	closeOnce sync.Once
 	closeErr  error
@@ -41,8 +42,7 @@ func Listen(cfg Config) (*Set, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	s := &Set{cfg: cfg, pool: newPool()}
-	s.writers.New = func() any { return newWriter(cfg.Batch) }
+	s := newSet(cfg)
 	for _, lc := range cfg.Listeners {
 		if err := s.open(lc); err != nil {
 			return nil, errors.Join(fmt.Errorf("transport: %w", err), s.Close())
@@ -59,6 +59,14 @@ func Listen(cfg Config) (*Set, error) {
 		}
 	}
 	return s, nil
+}
+
+// newSet makes a set without listeners.
+func newSet(cfg Config) *Set {
+	s := &Set{cfg: cfg, pool: newPool()}
+	s.writers.New = func() any { return newWriter(cfg.Batch) }
+	s.errqueues.New = func() any { return newErrqueue() }
+	return s
 }
 
 func (s *Set) open(lc ListenerConfig) error {

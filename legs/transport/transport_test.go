@@ -36,6 +36,9 @@ func (a arrivals) next(t *testing.T) Packet {
 	}
 }
 
+// loopbacks are the two families, with a port of the kernel's choice.
+var loopbacks = []string{"127.0.0.1:0", "[::1]:0"}
+
 // listen starts a set on the URLs and closes it with the test.
 func listen(t *testing.T, cfg Config, urls ...string) (*Set, arrivals) {
 	t.Helper()

@@ -9,8 +9,6 @@ import (
 	"sync/atomic"
 	"syscall"
 
-	"golang.org/x/net/ipv4"
-	"golang.org/x/net/ipv6"
 	"golang.org/x/sys/unix"
 )
 
@@ -18,15 +16,8 @@ import (
 type socket struct {
 	conn   *net.UDPConn
 	raw    syscall.RawConn
-	batch  batchConn
 	buffer int           // bytes of receive buffer granted
 	lost   atomic.Uint64 // datagrams the kernel has dropped, as of the last look
-}
-
-// batchConn is what ipv4.PacketConn and ipv6.PacketConn have in common.
-type batchConn interface {
-	ReadBatch(ms []ipv4.Message, flags int) (int, error)
-	WriteBatch(ms []ipv4.Message, flags int) (int, error)
 }
 
 // openUDP binds n sockets to one address, among which the kernel spreads the
@@ -92,11 +83,6 @@ func bindUDP(addr netip.AddrPort, shared bool, buffer int) (*socket, error) {
 	sock := &socket{conn: conn, buffer: granted}
 	if sock.raw, err = conn.SyscallConn(); err != nil {
 		return nil, errors.Join(err, conn.Close())
-	}
-	if network == "udp4" {
-		sock.batch = ipv4.NewPacketConn(conn)
-	} else {
-		sock.batch = ipv6.NewPacketConn(conn)
 	}
 	return sock, nil
 }

@@ -57,16 +57,15 @@ func newInbox(sock *socket, _, size int) *inbox {
 	return &inbox{sock: sock, buf: make([]byte, size+1)}
 }
 
-// wait leaves the waiting to read.
-func (in *inbox) wait() (troubled bool, err error) { return false, nil }
-
-func (in *inbox) read() (int, error) {
+// read waits for a datagram and calls take with the number of them.
+func (in *inbox) read(take func(n int)) error {
 	n, peer, err := in.sock.conn.ReadFromUDPAddrPort(in.buf)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	in.n, in.peer = n, netip.AddrPortFrom(peer.Addr().Unmap(), peer.Port())
-	return 1, nil
+	take(1)
+	return nil
 }
 
 func (in *inbox) datagram(int) ([]byte, netip.AddrPort) { return in.buf[:in.n], in.peer }

@@ -42,10 +42,10 @@ func (s *Set) Write(batch []Outgoing) {
 				continue
 			}
 			if w.add(out); w.full() {
-				s.send(sock, w)
+				s.send(i, sock, w)
 			}
 		}
-		s.send(sock, w)
+		s.send(i, sock, w)
 	}
 }
 
@@ -66,20 +66,24 @@ func (s *Set) check(out *Outgoing) error {
 
 // sendTries is how often a message is tried. What ICMP says of one datagram the
 // kernel hands to whoever uses the socket next, so a failure may be another
-// message's; and while a reader takes such errors off the queue, the next one
-// stands in its place. An error of the message's own comes every time.
+// message's; and while such errors are taken off the queue, the next one stands
+// in its place. An error of the message's own comes every time.
 const sendTries = 16
 
 // send empties the writer. A message that fails is taken out and the rest goes
 // on.
-func (s *Set) send(sock *socket, w *writer) {
+func (s *Set) send(listener int, sock *socket, w *writer) {
 	m := s.cfg.Metrics
 	defer w.reset()
 	for tries := 1; w.left() > 0; {
 		n, bytes, err := w.write(sock)
 		m.sent.Add(float64(n))
 		m.sentBytes.Add(float64(bytes))
-		if isPending(err) && !isCongestion(err) && tries < sendTries {
+		others := isPending(err) && !isCongestion(err)
+		if others || err == nil && w.left() > 0 { // sendmmsg that has sent something does not say what stopped it
+			_ = s.undeliverable(listener, sock) // a socket that fails fails in write, too
+		}
+		if others && tries < sendTries {
 			tries++
 			continue
 		}
