@@ -59,7 +59,7 @@ func TestEveryRefusal(t *testing.T) { //nolint:tparallel // one stack for all
 	}
 	r.host.expect(legs.Ended) // of the one that was merged
 	r.host.none()
-	if n := r.count("b2bua_panics_total"); n != 0 {
+	if n := r.count("b2bua_call_panics_total"); n != 0 {
 		t.Errorf("%d panics", n)
 	}
 }
