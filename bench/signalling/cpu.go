@@ -23,7 +23,7 @@ func (b *bench) cpu(ctx context.Context) error {
 	if err := b.warm(ctx, servers...); err != nil {
 		return err
 	}
-	seconds := 8
+	seconds := 7
 	if b.quick {
 		seconds = 4
 	}

@@ -23,7 +23,7 @@ func (b *bench) delay(ctx context.Context) error {
 	if err := b.warm(ctx, servers...); err != nil {
 		return err
 	}
-	l := load{rate: delayRate, calls: 1000}
+	l := load{rate: delayRate, calls: 800}
 	if b.quick {
 		l.calls = 300
 	}

@@ -85,6 +85,17 @@ func (r results) values(of, server string, rate int, key string) []float64 {
 	return found
 }
 
+// clean are the values of a key by round, of the measurements that count.
+func (r results) clean(of, server string, rate int, key string) map[int]float64 {
+	found := make(map[int]float64)
+	for _, m := range r.all {
+		if v, ok := m.Values[key]; ok && m.Of == of && m.Server == server && m.Rate == rate && len(m.Faults) == 0 {
+			found[m.Round] = v
+		}
+	}
+	return found
+}
+
 func (r results) spread(of, server string, rate int, key string) statistics.Spread {
 	return statistics.SpreadOf(r.values(of, server, rate, key))
 }

@@ -19,7 +19,7 @@ func (b *bench) memory(ctx context.Context) error {
 		}{
 			{relayServer, load{rate: 1000, calls: 4500}}, // four sockets each, of 20,000 descriptors
 			{bypassServer, load{rate: 1000, calls: 10000}},
-			{kamailioServer, load{rate: 400, calls: 4500}},
+			{kamailioServer, load{rate: 600, calls: 4500}},
 		} {
 			m, err := b.hold(ctx, n.server, n.load, round)
 			if err != nil {

@@ -102,12 +102,20 @@ func (b *bench) tables() (loads, memory, delays statistics.Table) {
 	return loads, memory, delays
 }
 
-// ratio is the processor time of a server through Kamailio's, by rounds.
+// ratio is the processor time of a server through Kamailio's, of the rounds in
+// which no call failed at either: a call that failed was cheap.
 func ratio(r results, server string, rate int) statistics.Spread {
 	if server == kamailioServer {
 		return statistics.Spread{}
 	}
-	return statistics.SpreadOf(statistics.Ratios(r.values("cpu", server, rate, cpuPerCall), r.values("cpu", kamailioServer, rate, cpuPerCall)))
+	ours, theirs := r.clean("cpu", server, rate, cpuPerCall), r.clean("cpu", kamailioServer, rate, cpuPerCall)
+	var rounds []float64
+	for round, v := range ours {
+		if under := theirs[round]; under > 0 {
+			rounds = append(rounds, v/under)
+		}
+	}
+	return statistics.SpreadOf(rounds)
 }
 
 func sum(values []float64) float64 {

@@ -29,6 +29,10 @@ func TestGates(t *testing.T) {
 	} {
 		r.all = append(r.all, m...)
 	}
+	// A round that does not count is in no ratio.
+	r.all = append(r.all,
+		measurement{Of: "cpu", Server: relayServer, Rate: highRate, Round: 4, Values: map[string]float64{cpuPerCall: 9}, Faults: []string{"x"}},
+		measurement{Of: "cpu", Server: kamailioServer, Rate: highRate, Round: 4, Values: map[string]float64{cpuPerCall: 1}})
 	table, err := judge(r)
 	want := map[string]string{
 		"CPU at 1000/s, relay, ÷ Kamailio's":    "0.200 [0.200..0.900] ≤ 0.2 PASS",

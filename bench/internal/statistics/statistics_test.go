@@ -68,3 +68,10 @@ func TestTable(t *testing.T) {
 		}
 	}
 }
+
+func TestScale(t *testing.T) {
+	t.Parallel()
+	if got, want := SpreadOf([]float64{1, 2, 3}).Scale(2), (Spread{Median: 4, Min: 2, Max: 6, N: 3}); got != want {
+		t.Errorf("twice 1..3 is %+v, want %+v", got, want)
+	}
+}
