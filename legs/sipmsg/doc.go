@@ -17,4 +17,15 @@
 //	response.go  a response to a request (RFC 3261 §8.2.6)
 //	received.go  received and rport, and where a response goes (§18.2, RFC 3581)
 //	append.go    Message → bytes
+//
+// What a response or a dialog repeats of its peer is repeated to the letter: a
+// display name without quotes gets none, an address without brackets neither,
+// and parameters keep their case, order and blanks (Address.Raw, Via.Raw). A
+// message as a whole is not: header names come out in their long form, unfolded,
+// and in an order of ours. A transparent proxy could not be built on this, and
+// need not be: both legs of a call are written anew.
+//
+// A parsed message may be read from many goroutines, and copied by assignment:
+// replace what a copy's lists hold, or append to them, but do not write to their
+// elements, which it shares.
 package sipmsg

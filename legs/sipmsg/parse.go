@@ -3,6 +3,7 @@ package sipmsg
 import (
 	"bytes"
 	"errors"
+	"slices"
 	"strings"
 )
 
@@ -58,6 +59,7 @@ func (l Limits) Parse(datagram []byte) (*Message, error) {
 	p.lines(f.lines)
 	p.body(f.body)
 	p.essentials()
+	p.clip()
 	if p.err == nil {
 		return &p.m, nil
 	}
@@ -307,6 +309,14 @@ func (p *parser) body(b []byte) {
 	if len(b) > 0 {
 		p.m.Body = bytes.Clone(b)
 	}
+}
+
+// clip leaves no room behind the lists: two who append to one would write over
+// each other.
+func (p *parser) clip() {
+	m := &p.m
+	m.Vias, m.Contacts = slices.Clip(m.Vias), slices.Clip(m.Contacts)
+	m.Routes, m.RecordRoutes = slices.Clip(m.Routes), slices.Clip(m.RecordRoutes)
 }
 
 // essentials checks what every message must have (§8.1.1).
