@@ -73,6 +73,18 @@ func TestLostForever(t *testing.T) { //nolint:tparallel // one relay for all
 	}
 }
 
+// The INVITE was given up and is forgotten when its 2xx comes at last: nobody is
+// left behind in a call.
+func TestAnswerToAForgottenInvite(t *testing.T) {
+	t.Parallel()
+	s := scene{name: "forgotten", caller: siptest.Habits{Hangup: never}, gates: []siptest.Habits{answering(never)}}
+	w := newWorld(t, newRelay(t), s, nil)
+	w.net.Lose = func(d siptest.Datagram) bool {
+		return d.From == worldGates[0] && d.At.Sub(w.began) < 32400*time.Millisecond
+	}
+	play(t, w, []string{"caller 408; gate 0 200 them; cdr unreachable by system 408"})
+}
+
 // The network between us and one of them is down for a while, one way or both;
 // what is repeated for 32 s gets through at last, unless it is down for longer.
 func TestOutage(t *testing.T) {
