@@ -75,7 +75,7 @@ func (k *call) invite(c *legs.Core, a *attempt, uri sipmsg.URI, addrs []netip.Ad
 		k.b.log.Info("gateway not found", "call_id", k.rec.CallID, "trunk", a.target.Trunk, "gateway", a.target.Gateway, "err", err)
 		return unreachable, false
 	}
-	dest, listener, ok := pick(c, a.target.Network, addrs)
+	dest, listener, ok := pick(c, a.target.Network, uri, addrs)
 	if !ok {
 		k.b.log.Warn("no listener reaches the gateway", "call_id", k.rec.CallID, "network", a.target.Network, "gateway", a.target.Gateway)
 		return unreachable, false
@@ -91,15 +91,18 @@ func (k *call) invite(c *legs.Core, a *attempt, uri sipmsg.URI, addrs []netip.Ad
 	sent.RequestURI, sent.Destination = call.RequestURI, dest.String()
 	a.leg = c.Dial(a, legs.Peer{
 		Trunk: a.target.Trunk, InDialogSource: a.target.InDialogSource, Listener: listener, Address: dest,
+		MTU: a.target.MTU,
 	}, call)
 	sent.SIPCallID = a.leg.Dialog.CallID
 	return event{}, true
 }
 
-// pick chooses the first address that a listener of the network reaches.
-func pick(c *legs.Core, network string, addrs []netip.AddrPort) (dest netip.AddrPort, listener int, ok bool) {
+// pick chooses the first address that a listener of the network reaches by the
+// transport that the gateway's URI names.
+func pick(c *legs.Core, network string, gateway sipmsg.URI, addrs []netip.AddrPort) (dest netip.AddrPort, listener int, ok bool) {
+	proto, _ := gateway.Params.Get("transport")
 	for _, dest := range addrs {
-		if listener, ok := c.Select(network, dest); ok {
+		if listener, ok := c.Select(network, proto, dest); ok {
 			return dest, listener, true
 		}
 	}

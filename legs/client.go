@@ -13,7 +13,7 @@ import (
 // A clientTx is a client transaction and whom its outcome concerns.
 type clientTx struct {
 	txn.Client
-	flow  transport.Flow
+	way
 	leg   leg
 	cseq  uint32
 	quiet bool // nobody waits for the outcome
@@ -35,7 +35,7 @@ func (c *Core) response(p *packet) {
 	c.leg = tx.leg
 	invite := tx.Kind == txn.Invite
 	if invite && m.Status >= 300 && tx.Ack == nil {
-		tx.SetAck(tx.leg.ackOf(m))
+		tx.SetAck(leaving(tx.leg.ackOf(m), &c.stack.listeners[tx.flow.Listener]))
 	}
 	res := tx.Receive(m.Status, c.now)
 	c.applyClient(tx, res)
@@ -85,7 +85,7 @@ func (c *Core) late(p *packet) {
 	l.step(nil, func(out *script) {
 		l.ack(out, Body{})
 		l.bye(out)
-		l.hopURI, l.hopAddr = out.acts[0].hop, p.flow.Peer
+		l.hopURI, l.hopAddr, l.hopListener, l.hopHome = out.acts[0].hop, p.flow.Peer, p.flow.Listener, true
 	})
 }
 
@@ -105,7 +105,7 @@ func (c *Core) failed(tx *clientTx, method string, cause Cause) {
 
 func (c *Core) applyClient(tx *clientTx, res txn.Result) {
 	if res.Do.Has(txn.SendStored) {
-		c.send(tx.flow, tx.Request)
+		c.sendRequest(tx)
 	}
 	if res.Do.Has(txn.SendAck) && tx.Ack != nil {
 		c.send(tx.flow, tx.Ack)
@@ -127,6 +127,12 @@ func (c *Core) applyClient(tx *clientTx, res txn.Result) {
 	}
 }
 
+// sendRequest sends what a transaction is about. It stays on its connection, and
+// hears of its loss; a CANCEL goes where its INVITE may still be.
+func (c *Core) sendRequest(tx *clientTx) {
+	c.out = append(c.out, transport.Outgoing{Flow: tx.flow, Data: tx.Request, Redial: tx.Method == "CANCEL"})
+}
+
 type clientTimer clientTx
 
 func (t *clientTimer) enter(c *Core) {
@@ -142,6 +148,7 @@ type unsent struct {
 	branch, method string
 	peer           netip.AddrPort // where the error says it went
 	tooLong        bool           // for a link on the way
+	conn           uint64         // the connection that is gone; 0 over UDP
 }
 
 // enter fails the transaction (RFC 3261 §17.1.4) when it is the one that the
@@ -149,7 +156,7 @@ type unsent struct {
 // forged, and it can come late.
 func (u unsent) enter(c *Core) {
 	tx, ok := c.clients.Client(txn.ClientKey{Branch: u.branch, Method: u.method})
-	if !ok || !samePeer(tx.flow.Peer, u.peer) {
+	if !ok || !samePeer(tx.flow.Peer, u.peer) || tx.flow.Conn != u.conn {
 		c.stray("error")
 		return
 	}
@@ -160,7 +167,11 @@ func (u unsent) enter(c *Core) {
 	if u.tooLong && !tx.shrunk {
 		// The kernel knows the path's MTU now and cuts the next one to fit.
 		tx.shrunk = true
-		c.send(tx.flow, tx.Request)
+		c.sendRequest(tx)
+		return
+	}
+	if tx.big && (tx.State == txn.Calling || tx.State == txn.Trying) {
+		c.again(tx)
 		return
 	}
 	c.applyClient(tx, tx.Fail(c.now))

@@ -71,11 +71,13 @@ type shell struct {
 	known int       // tags that are in core.legs
 	alarm alarm
 
-	hopURI  string // the last next hop that was resolved, and its address
-	hopAddr netip.AddrPort
-	hopLost bool      // it could not be resolved: hopAddr is the best we have
-	hopBusy bool      // a look-up is under way, or what waited is being sent
-	waiting []sending // what waits for it, in order
+	hopURI      string // the last next hop that was resolved, and its address
+	hopAddr     netip.AddrPort
+	hopListener int        // that sends there
+	hopHome     bool       // by the flow that the dialog lives on
+	hopLost     bool       // it could not be resolved: hopAddr is the best we have
+	hopBusy     bool       // a look-up or a dial is under way, or what waited is being sent
+	waiting     []*sending // what waits for it, in order
 }
 
 func (r *shell) base() *shell { return r }
@@ -158,7 +160,7 @@ func (c *Core) Resolve(uri sipmsg.URI, done func(*Core, []netip.AddrPort, error)
 		return
 	}
 	owner := c.culprit()
-	r.Resolve(resolve.Request{Host: uri.Host, Port: port, Transport: "udp"}, func(a resolve.Answer) {
+	r.Resolve(resolve.Request{Host: uri.Host, Port: port, Transport: transportOf(uri)}, func(a resolve.Answer) {
 		c.Post(func(c *Core) {
 			c.Blame(owner)
 			done(c, a.Targets, a.Err)
@@ -204,8 +206,9 @@ func (c *Core) flush() {
 	clear(batch)
 }
 
+// send sends what belongs to a peer and not to one connection: a response, an ACK.
 func (c *Core) send(flow transport.Flow, raw []byte) {
-	c.out = append(c.out, transport.Outgoing{Flow: flow, Data: raw})
+	c.out = append(c.out, transport.Outgoing{Flow: flow, Data: raw, Redial: true})
 }
 
 // An alarm is the one timer of a transaction or leg.

@@ -42,6 +42,7 @@ type Remote struct {
 	Flow   transport.Flow
 	Trunk  string
 	Accept string // trunk, flow or any
+	MTU    int    // bytes above which a request goes by TCP, 0 is never
 }
 
 // A Dialog is the state of RFC 3261 §12, the same on both sides. It is plain

@@ -4,17 +4,27 @@ import (
 	"net/netip"
 
 	"b2bua/legs/sipmsg"
+	"b2bua/legs/transport"
 	"b2bua/legs/txn"
 )
 
-// A sending waits for the address of its next hop.
+// A sending waits for its way: the address of its next hop, and over a stream the
+// connection to it.
 type sending struct {
 	hop  string
-	send func(netip.AddrPort)
+	size int // of the request, in bytes
+	send func(way, error)
 }
 
-// start sends a request of a leg in a client transaction, once its next hop is
-// known.
+// A way is how a request reaches its next hop.
+type way struct {
+	flow transport.Flow
+	// big: it would go by plain, over UDP, but for its size (RFC 3261 §18.1.1).
+	big   bool
+	plain transport.Flow
+}
+
+// start sends a request of a leg in a client transaction, once its way is known.
 func (c *Core) start(l leg, a action) {
 	quiet := a.kind != actRequest
 	raw, err := a.msg.Bytes()
@@ -29,48 +39,59 @@ func (c *Core) start(l leg, a action) {
 		c.failed(&clientTx{leg: l, quiet: quiet, cseq: a.msg.CSeq}, a.msg.Method, ByTransport)
 		return
 	}
-	c.toward(l, a.hop, func(dest netip.AddrPort) {
-		tx := &clientTx{leg: l, quiet: quiet, flow: l.remote().Flow}
-		tx.flow.Peer = dest
+	c.toward(l, &sending{a.hop, len(raw), func(w way, err error) {
+		tx := &clientTx{leg: l, quiet: quiet, way: w, cseq: a.msg.CSeq}
+		if err != nil {
+			c.failed(tx, a.msg.Method, ByTransport)
+			return
+		}
 		c.open(tx, a, raw)
-	})
+	}})
 }
 
 func (c *Core) open(tx *clientTx, a action, raw []byte) {
-	method := a.msg.Method
 	tx.cseq = a.msg.CSeq
+	c.stack.metrics.requests.WithLabelValues("sent", a.msg.Method).Inc()
+	c.begin(tx, a.msg.Method, a.branch, raw)
+}
+
+// begin starts the transaction of a request that is on its way.
+func (c *Core) begin(tx *clientTx, method, branch string, raw []byte) {
+	raw = leaving(raw, &c.stack.listeners[tx.flow.Listener])
 	var res txn.Result
-	tx.Client, res = txn.NewClient(txn.KindOf(method), method, a.branch, raw, tx.flow.Conn != 0, c.now, c.stack.cfg.Timers)
+	tx.Client, res = txn.NewClient(txn.KindOf(method), method, branch, raw, tx.flow.Conn != 0, c.now, c.stack.cfg.Timers)
 	c.clients.AddClient(tx.Key(), tx)
-	c.stack.metrics.requests.WithLabelValues("sent", method).Inc()
+	if tx.flow.Conn != 0 && method != "CANCEL" { // nobody waits for what becomes of that
+		c.stack.dependents.add(tx.flow.Conn, c.shard.ID)
+	}
 	c.applyClient(tx, res)
 }
 
-// toward calls send with the address of a next hop. What a leg sends keeps its
-// order, whatever has to be looked up for it.
-func (c *Core) toward(l leg, hop string, send func(netip.AddrPort)) {
+// toward sends when the way is known. What a leg sends keeps its order, whatever
+// has to be looked up or connected for it.
+func (c *Core) toward(l leg, s *sending) {
 	r := l.base()
-	if !r.hopBusy && hop == r.hopURI {
-		send(r.hopAddr)
-		return
+	if !r.hopBusy && s.hop == r.hopURI {
+		if flow := r.flow(l); !c.stream(flow) && !c.big(l, flow, s.size) {
+			s.send(way{flow: flow}, nil)
+			return
+		}
 	}
-	r.waiting = append(r.waiting, sending{hop, send})
+	r.waiting = append(r.waiting, s)
 	if !r.hopBusy {
 		c.sendWaiting(l)
 	}
 }
 
-// sendWaiting sends what waits, up to the first hop that has to be looked up.
+// sendWaiting sends what waits, up to the first that has to wait longer.
 func (c *Core) sendWaiting(l leg) {
 	r := l.base()
 	r.hopBusy = true
 	for len(r.waiting) > 0 {
 		next := r.waiting[0]
-		if next.hop != r.hopURI && !c.lookUp(l, next.hop) {
+		if next.hop != r.hopURI && !c.lookUp(l, next.hop) || !c.dispatch(l, next) {
 			return // it goes on from there
 		}
-		r.waiting = r.waiting[1:]
-		next.send(r.hopAddr)
 	}
 	r.hopBusy, r.waiting = false, nil
 	if r.hopLost { // the next request may have more luck
@@ -78,20 +99,15 @@ func (c *Core) sendWaiting(l leg) {
 	}
 }
 
-// lookUp finds the address of a hop, and remembers it for the leg. A hop that
-// cannot be found is where the INVITE came from or went to. It reports whether
-// the answer is there already.
+// lookUp finds the address of a hop, and remembers it for the leg. It reports
+// whether the answer is there already.
 func (c *Core) lookUp(l leg, hop string) (done bool) {
 	inside := true
+	proto := ""
 	found := func(c *Core, addrs []netip.AddrPort, err error) {
-		r, peer := l.base(), l.remote().Flow.Peer
-		r.hopURI, r.hopAddr, r.hopLost = hop, peer, err != nil
-		for _, addr := range addrs {
-			if addr.Addr().Is4() == peer.Addr().Is4() { // what the listener can reach
-				r.hopAddr = addr
-				break
-			}
-		}
+		r := l.base()
+		r.hopURI, r.hopLost = hop, err != nil
+		c.choose(l, proto, addrs)
 		if done = true; !inside {
 			c.leg = l
 			c.sendWaiting(l)
@@ -100,8 +116,31 @@ func (c *Core) lookUp(l leg, hop string) (done bool) {
 	if uri, err := sipmsg.ParseURI(hop); err != nil {
 		found(c, nil, err)
 	} else {
+		proto = transportOf(uri)
 		c.Resolve(uri, found)
 	}
+	inside = false
+	return done
+}
+
+// dispatch finds the connection for what waits first, and sends it. It reports
+// false when that has to be made.
+func (c *Core) dispatch(l leg, next *sending) (done bool) {
+	inside := true
+	c.connect(l, next.size, func(c *Core, w way, err error) {
+		r := l.base()
+		if len(r.waiting) == 0 || r.waiting[0] != next {
+			return // the call has crashed meanwhile
+		}
+		r.waiting = r.waiting[1:]
+		if !inside {
+			c.leg = l
+		}
+		next.send(w, err)
+		if done = true; !inside {
+			c.sendWaiting(l)
+		}
+	})
 	inside = false
 	return done
 }

@@ -76,7 +76,14 @@ func newLab(t tb) *lab {
 func (l *lab) Write(batch []transport.Outgoing) { l.wire = append(l.wire, batch...) }
 
 // Select knows one listener (wire).
-func (l *lab) Select(string, string, netip.AddrPort) (int, bool) { return 0, true }
+func (l *lab) Select(_, proto string, dst netip.AddrPort) (int, bool) {
+	return 0, proto == "udp" && dst.Addr().Is4()
+}
+
+// Connect knows no connections (wire).
+func (l *lab) Connect(f transport.Flow, _ time.Duration, _ func(transport.Flow, error)) (transport.Flow, bool, error) {
+	return f, true, nil
+}
 
 // Close does nothing (wire).
 func (l *lab) Close() error { return nil }

@@ -10,6 +10,7 @@ type Metrics struct {
 	malformed       *prometheus.CounterVec // class
 	strays          *prometheus.CounterVec // kind
 	refused         *prometheus.CounterVec // reason
+	big             *prometheus.CounterVec // outcome
 	legs            *prometheus.CounterVec // direction
 	ended           prometheus.Counter
 	panics          prometheus.Counter
@@ -28,6 +29,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		malformed:       vec("b2bua_sip_malformed_total", "Messages that did not parse, by class of the status they earned.", "class"),
 		strays:          vec("b2bua_sip_strays_total", "Messages that belong to nothing, or came from where they may not.", "kind"),
 		refused:         vec("b2bua_sip_refused_total", "Initial requests refused before any routing, by reason.", "reason"),
+		big:             vec("b2bua_sip_big_requests_total", "Requests too long for UDP: sent by tcp, or by UDP because TCP was refused, silent, failed or at its limit.", "outcome"),
 		legs:            vec("b2bua_legs_total", "Legs begun, by direction.", "direction"),
 		ended: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "b2bua_legs_ended_total", Help: "Legs that have ended.",
@@ -37,7 +39,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		}),
 	}
 	if reg != nil {
-		reg.MustRegister(m.requests, m.responses, m.retransmissions, m.malformed, m.strays, m.refused, m.legs, m.ended, m.panics)
+		reg.MustRegister(m.requests, m.responses, m.retransmissions, m.malformed, m.strays, m.refused, m.big, m.legs, m.ended, m.panics)
 	}
 	return m
 }

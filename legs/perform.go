@@ -76,6 +76,7 @@ type Peer struct {
 	InDialogSource string // trunk, flow or any
 	Listener       int    // index, from Select
 	Address        netip.AddrPort
+	MTU            int // a longer request goes by TCP, if that can be had (RFC 3261 §18.1.1); 0: none does
 }
 
 // Dial starts an outbound leg on this shard, for owner, from a listener of the
@@ -85,11 +86,11 @@ func (c *Core) Dial(owner any, peer Peer, call *Call) *Outbound {
 	local := Local{Transport: listener.Transport, Host: listener.Advertise, Product: c.stack.cfg.Product}
 	remote := Remote{
 		Flow:  transport.Flow{Listener: peer.Listener, Peer: peer.Address},
-		Trunk: peer.Trunk, Accept: peer.InDialogSource,
+		Trunk: peer.Trunk, Accept: peer.InDialogSource, MTU: peer.MTU,
 	}
 	c.stack.cfg.Budget.Vouch(peer.Address.Addr(), c.now)
 	l := &Outbound{}
-	l.shell = shell{core: c, owner: owner, hopURI: call.hop(), hopAddr: peer.Address}
+	l.shell = shell{core: c, owner: owner, hopURI: call.hop(), hopAddr: peer.Address, hopListener: peer.Listener, hopHome: true}
 	c.stack.metrics.legs.WithLabelValues("outbound").Inc()
 	l.step(nil, func(out *script) {
 		l.OutboundState = newOutbound(out, call, c.NewSeed(), local, remote)
@@ -98,9 +99,10 @@ func (c *Core) Dial(owner any, peer Peer, call *Call) *Outbound {
 	return l
 }
 
-// Select picks the listener of a network that reaches dest.
-func (c *Core) Select(network string, dest netip.AddrPort) (listener int, ok bool) {
-	return c.stack.SelectListener(network, dest)
+// Select picks the listener of a network that reaches dest over a transport, ""
+// being UDP.
+func (c *Core) Select(network, proto string, dest netip.AddrPort) (listener int, ok bool) {
+	return c.stack.SelectListener(network, proto, dest)
 }
 
 // Listener returns what Select named.
@@ -214,11 +216,12 @@ func (c *Core) perform(l leg, tx *serverTx, acts []action) {
 		case actRequest, actDismiss:
 			c.start(l, *a)
 		case actSend:
-			raw, flow := a.raw, l.remote().Flow
-			c.toward(l, a.hop, func(dest netip.AddrPort) {
-				flow.Peer = dest
-				c.send(flow, raw)
-			})
+			raw := a.raw
+			c.toward(l, &sending{a.hop, len(raw), func(w way, err error) {
+				if err == nil { // else the 2xx comes again, and with it another chance
+					c.send(w.flow, leaving(raw, &c.stack.listeners[w.flow.Listener]))
+				}
+			}})
 		case actCancel:
 			c.cancelInvite(l, *a)
 		case actEvent:
@@ -271,7 +274,7 @@ func (c *Core) cancelInvite(l leg, a action) {
 			return
 		}
 	}
-	c.open(&clientTx{leg: l, quiet: true, flow: invite.flow}, a, raw)
+	c.open(&clientTx{leg: l, quiet: true, way: way{flow: invite.flow}}, a, raw)
 	c.applyClient(invite, invite.Cancelled(c.now))
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"math/rand/v2"
+	"net/netip"
 	"runtime/debug"
 	"strconv"
 	"syscall"
@@ -38,6 +39,9 @@ func (s *Stack) receiveOne(pkt *transport.Packet) {
 		return
 	}
 	m, err := sipmsg.Parse(pkt.Data)
+	if pkt.Flaw != nil {
+		err = unframed(m, err, pkt.Flaw)
+	}
 	if err != nil {
 		s.malformed(pkt.Flow, err)
 		return
@@ -53,6 +57,23 @@ func (s *Stack) receiveOne(pkt *transport.Packet) {
 
 // keepAlive recognises the CRLF of RFC 5626 §3.5.1 and empty datagrams.
 func keepAlive(b []byte) bool { return len(bytes.TrimLeft(b, "\r\n\x00")) == 0 }
+
+// unframed is the refusal of a message that has no end in its stream, as far as
+// its header says whom to answer.
+func unframed(m *sipmsg.Message, err, flaw error) error {
+	var why, e *sipmsg.Error
+	if !errors.As(flaw, &why) {
+		return flaw
+	}
+	out := &sipmsg.Error{Status: why.Status, Reason: why.Reason}
+	switch {
+	case errors.As(err, &e):
+		out.Message = e.Message
+	case m != nil && m.IsRequest() && m.Method != "ACK":
+		out.Message = m
+	}
+	return out
+}
 
 // malformed answers what can be answered, statelessly.
 func (s *Stack) malformed(flow transport.Flow, err error) {
@@ -74,7 +95,7 @@ func (s *Stack) malformed(flow transport.Flow, err error) {
 func (s *Stack) receiveResponse(flow transport.Flow, m *sipmsg.Message) {
 	if len(m.Vias) == 1 { // RFC 3261 §8.1.3.3: else not ours
 		if _, id, ok := shard.Owner(m.Vias[0].Branch()); ok {
-			s.shards.Enqueue(id, shard.InDialog, &packet{flow: flow, msg: m})
+			s.enqueue(id, shard.InDialog, &packet{flow: flow, msg: m})
 			return
 		}
 	}
@@ -86,7 +107,7 @@ func (s *Stack) receiveResponse(flow transport.Flow, m *sipmsg.Message) {
 func (s *Stack) receiveRequest(flow transport.Flow, m *sipmsg.Message) {
 	tag := m.To.Tag()
 	if _, id, ours := shard.Owner(tag); ours {
-		s.shards.Enqueue(id, shard.InDialog, &packet{flow: flow, msg: m})
+		s.enqueue(id, shard.InDialog, &packet{flow: flow, msg: m})
 		return
 	}
 	if m.Method == "ACK" { // of a refusal that nobody remembers
@@ -119,7 +140,7 @@ func (s *Stack) admit(p *packet) {
 	if !known {
 		s.recent.add(mark) // before it is served, which may take the reader a while
 	}
-	if s.shards.Enqueue(home(m), shard.New, p) {
+	if s.enqueue(home(m), shard.New, p) {
 		return
 	}
 	if known {
@@ -132,6 +153,15 @@ func (s *Stack) admit(p *packet) {
 		r := sipmsg.NewResponse(m, 503, "", statelessTag(m))
 		s.refuse(p.flow, with(r, "Retry-After", strconv.Itoa(2+rand.IntN(9)))) //nolint:gosec // only spreads the peers
 	}
+}
+
+// enqueue gives a packet to its shard. Over a stream it waits for room, and with it
+// the peer: what is dropped there does not come again.
+func (s *Stack) enqueue(id shard.ID, q shard.Queue, p *packet) bool {
+	if p.flow.Conn != 0 {
+		return s.shards.EnqueueWithin(id, q, p, s.cfg.RoomWait)
+	}
+	return s.shards.Enqueue(id, q, p)
 }
 
 // home is the shard of a request that opens something. A From tag of ours is a
@@ -163,8 +193,17 @@ func (s *Stack) stateless(flow transport.Flow, m *sipmsg.Message) (transport.Out
 		return transport.Outgoing{}, false
 	}
 	s.metrics.responses.WithLabelValues("sent", methodLabel(m.Method), class(m.Status)).Inc()
-	flow.Peer = sipmsg.ResponseDestination(m.Vias[0], flow.Peer)
+	flow.Peer = responsePeer(flow, &m.Vias[0])
 	return transport.Outgoing{Flow: flow, Data: raw}, true
+}
+
+// responsePeer is where a response goes: over a stream, when the connection that
+// the request came by is gone (RFC 3261 §18.2.2).
+func responsePeer(f transport.Flow, via *sipmsg.Via) netip.AddrPort {
+	if f.Conn != 0 {
+		return sipmsg.ReconnectDestination(*via, f.Peer)
+	}
+	return sipmsg.ResponseDestination(*via, f.Peer)
 }
 
 // sendError tells the transaction of a request that the kernel refused it, or
@@ -175,12 +214,15 @@ func (s *Stack) sendError(o transport.Outgoing, err error) {
 		return // it is about a process before this one
 	}
 	s.log.Debug("a message was not delivered", "to", o.Flow.Peer, "err", err)
+	if errors.Is(err, transport.ErrGone) {
+		s.connectionLost(o.Flow, err)
+	}
 	method, branch, ok := requestOf(o.Data)
 	if !ok || method == "ACK" {
 		return
 	}
 	if _, id, ok := shard.Owner(branch); ok {
-		s.shards.Admit(id, unsent{branch, method, o.Flow.Peer, errors.Is(err, syscall.EMSGSIZE)})
+		s.shards.Admit(id, unsent{branch, method, o.Flow.Peer, errors.Is(err, syscall.EMSGSIZE), o.Flow.Conn})
 	}
 }
 

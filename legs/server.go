@@ -136,6 +136,7 @@ func (c *Core) inDialog(p *packet) {
 		c.stray("source")
 	default:
 		c.leg = l
+		c.follow(l, p.flow)
 		l.request(p.msg, c.newServer(p))
 	}
 }
@@ -152,7 +153,7 @@ func (c *Core) mayspeak(l leg, from transport.Flow) bool {
 
 func (c *Core) plausible(r *Remote, from transport.Flow) bool {
 	switch {
-	case r.Accept == policy.SourceAny, from == r.Flow:
+	case r.Accept == policy.SourceAny, c.sameFlow(from, r.Flow):
 		return true
 	case r.Accept == policy.SourceFlow:
 		return false
@@ -183,7 +184,7 @@ func (c *Core) initial(p *packet) {
 // refuse answers a request without remembering it.
 func (c *Core) refuse(p *packet, r *sipmsg.Message) {
 	if out, ok := c.stack.stateless(p.flow, r); ok {
-		c.send(out.Flow, out.Data)
+		c.out = append(c.out, out)
 	}
 }
 
@@ -207,7 +208,7 @@ func (c *Core) invite(p *packet) {
 	tx := c.newServer(p)
 	listener := c.stack.listeners[p.flow.Listener]
 	local := Local{Transport: listener.Transport, Host: listener.Advertise, Product: c.stack.cfg.Product}
-	remote := Remote{Flow: p.flow, Trunk: p.trunk.Name, Accept: p.trunk.InDialogSource}
+	remote := Remote{Flow: p.flow, Trunk: p.trunk.Name, Accept: p.trunk.InDialogSource, MTU: p.trunk.MTUOctets()}
 	l := &Inbound{InboundState: newInbound(m, c.NewSeed(), local, remote), tx: tx}
 	l.core = c
 	tx.leg, c.leg = l, l
@@ -235,7 +236,7 @@ func (c *Core) enlist(l leg) {
 // hand.
 func (c *Core) newServer(p *packet) *serverTx {
 	flow := p.flow
-	flow.Peer = sipmsg.ResponseDestination(p.msg.Vias[0], p.flow.Peer)
+	flow.Peer = responsePeer(flow, &p.msg.Vias[0])
 	tx := &serverTx{req: p.msg, flow: flow}
 	var res txn.Result
 	tx.Server, res = txn.NewServer(txn.KindOf(p.msg.Method), p.msg.Method, flow.Conn != 0, c.now, c.stack.cfg.Timers)

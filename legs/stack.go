@@ -27,6 +27,11 @@ type Config struct {
 	InDialogLimit int // events per shard and queue; 0 means the shard package's default
 	NewLimit      int
 
+	Streams    transport.StreamConfig // bounds of connections
+	RoomWait   time.Duration          // how long a reader of a connection waits for room in a shard; 2 s
+	SizeWait   time.Duration          // how long a request too long for UDP waits for a connection; 1 s
+	SizeMemory time.Duration          // how long UDP is used for a target that has none; 10 min
+
 	// Identify says whose request this is, before anything is remembered of it
 	// (policy.Snapshot.Identify on the current snapshot).
 	Identify func(policy.Source) (*policy.Trunk, bool)
@@ -53,16 +58,18 @@ type Config struct {
 
 // A Stack is all of SIP in this process: the dispatcher and its 256 shards.
 type Stack struct {
-	cfg       Config
-	log       *slog.Logger
-	metrics   *Metrics
-	base      Timers
-	newSeed   func(shard.ID) shard.Seed
-	wire      wire
-	listeners []transport.Listener
-	shards    *shard.Set[input]
-	cores     [shard.Count]*Core
-	recent    recent
+	cfg        Config
+	log        *slog.Logger
+	metrics    *Metrics
+	base       Timers
+	newSeed    func(shard.ID) shard.Seed
+	wire       wire
+	listeners  []transport.Listener
+	shards     *shard.Set[input]
+	cores      [shard.Count]*Core
+	recent     recent
+	tcpless    tcpless
+	dependents dependents
 
 	ready    atomic.Bool // wire and listeners are set
 	draining atomic.Bool
@@ -72,6 +79,7 @@ type Stack struct {
 type wire interface {
 	Write(batch []transport.Outgoing)
 	Select(network, transport string, dst netip.AddrPort) (listener int, ok bool)
+	Connect(f transport.Flow, within time.Duration, later func(transport.Flow, error)) (flow transport.Flow, now bool, err error)
 	Close() error
 }
 
@@ -88,6 +96,7 @@ func Start(cfg Config) (*Stack, error) {
 	set, err := transport.Listen(transport.Config{
 		Listeners: cfg.Listeners, Sockets: cfg.Sockets,
 		Budget: cfg.Budget, Receive: s.receive, SendError: s.sendError,
+		Streams: cfg.Streams, Closed: s.connectionLost,
 		Logger: s.log, Metrics: cfg.TransportMetrics,
 	})
 	if err != nil {
@@ -112,6 +121,14 @@ func newStack(cfg Config) (*Stack, error) {
 	if cfg.Metrics == nil {
 		cfg.Metrics = NewMetrics(nil)
 	}
+	span := func(v *time.Duration, d time.Duration) {
+		if *v <= 0 {
+			*v = d
+		}
+	}
+	span(&cfg.RoomWait, DefaultRoomWait)
+	span(&cfg.SizeWait, DefaultSizeWait)
+	span(&cfg.SizeMemory, DefaultSizeMemory)
 	d := txn.Defaults()
 	if cfg.Timers.T1 <= 0 {
 		cfg.Timers.T1 = d.T1
@@ -203,8 +220,11 @@ func (s *Stack) Figures(ctx context.Context) (Figures, error) {
 	return f, err
 }
 
-// SelectListener picks the listener of a network that reaches dest, for those
-// who are not on a shard.
-func (s *Stack) SelectListener(network string, dest netip.AddrPort) (listener int, ok bool) {
-	return s.wire.Select(network, "udp", dest)
+// SelectListener picks the listener of a network that reaches dest over a
+// transport, "" being UDP, for those who are not on a shard.
+func (s *Stack) SelectListener(network, proto string, dest netip.AddrPort) (listener int, ok bool) {
+	if proto == "" {
+		proto = "udp"
+	}
+	return s.wire.Select(network, proto, dest)
 }

@@ -1,7 +1,6 @@
 package legs
 
 import (
-	"net/netip"
 	"testing"
 	"time"
 
@@ -66,7 +65,9 @@ func TestLostHopIsTriedAgain(t *testing.T) {
 	out := r.pair.out
 	r.lab.on(out.Seed.Shard, func(c *Core) {
 		var went []string
-		send := func(hop string) { c.toward(out, hop, func(to netip.AddrPort) { went = append(went, to.String()) }) }
+		send := func(hop string) {
+			c.toward(out, &sending{hop: hop, send: func(w way, _ error) { went = append(went, w.flow.Peer.String()) }})
+		}
 		send("sip:nowhere.example") // there is no resolver
 		if out.hopURI != "" {
 			t.Errorf("remembered %s for %s", out.hopAddr, out.hopURI)

@@ -48,14 +48,14 @@ func TestSelect(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	for network, want := range map[string]netip.AddrPort{"default": r.server, "quiet": r.quiet} {
-		i, ok := r.stack.SelectListener(network, r.gate.Addr())
+		i, ok := r.stack.SelectListener(network, "", r.gate.Addr())
 		r.on(out, func(c *legs.Core) {
-			if j, same := c.Select(network, r.gate.Addr()); !ok || !same || i != j || c.Listener(i).Addr != want {
+			if j, same := c.Select(network, "udp", r.gate.Addr()); !ok || !same || i != j || c.Listener(i).Addr != want {
 				t.Errorf("%s: %d %v, %d %v", network, i, ok, j, same)
 			}
 		})
 	}
-	if _, ok := r.stack.SelectListener("nowhere", r.gate.Addr()); ok {
+	if _, ok := r.stack.SelectListener("nowhere", "udp", r.gate.Addr()); ok {
 		t.Error("a listener of no network")
 	}
 }

@@ -69,6 +69,13 @@ func (c *checker) profile(t *compiledTrunk) {
 	c.within("limits.max_cps", t.Limits.MaxCPS, 0, maxLimit)
 }
 
+// MTUOctets is the trunk's MTU as a number: 0 for off, and for one that does not
+// compile.
+func (t *Trunk) MTUOctets() int {
+	n, _ := parseMTU(t.MTU)
+	return n
+}
+
 // parseMTU returns 0 for off.
 func parseMTU(s string) (int, error) {
 	if s == "off" {

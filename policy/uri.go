@@ -20,6 +20,7 @@ type gatewayAddress struct {
 	host string     // lower case, IPv6 without brackets
 	ip   netip.Addr // zero when host is a name
 	port uint16     // 0 when the URI has none
+	tcp  bool
 }
 
 // callPort returns the port that an IP gateway calls from as well as is
@@ -31,7 +32,7 @@ func (a gatewayAddress) callPort() uint16 {
 	return a.port
 }
 
-// parseGatewayURI reads sip:host[:port][;transport=udp]. The user of a request
+// parseGatewayURI reads sip:host[:port][;transport=udp|tcp]. The user of a request
 // is the called number, so a gateway has none. Errors say what would be right.
 func parseGatewayURI(s string) (gatewayAddress, error) {
 	var a gatewayAddress
@@ -52,30 +53,34 @@ func parseGatewayURI(s string) (gatewayAddress, error) {
 		return a, errors.New("must have no headers")
 	}
 	hostPort, params, hasParams := strings.Cut(rest, ";")
+	tcp := false
 	if hasParams {
-		if err := checkGatewayParams(params); err != nil {
+		var err error
+		if tcp, err = gatewayTransport(params); err != nil {
 			return a, err
 		}
 	}
-	return parseHostPort(hostPort)
+	a, err := parseHostPort(hostPort)
+	a.tcp = tcp
+	return a, err
 }
 
-// checkGatewayParams accepts transport=udp, once, and nothing else.
-func checkGatewayParams(params string) error {
+// gatewayTransport accepts transport=udp or transport=tcp, once, and nothing else.
+func gatewayTransport(params string) (tcp bool, err error) {
 	seen := false
 	for param := range strings.SplitSeq(params, ";") {
 		name, value, _ := strings.Cut(param, "=")
 		switch {
 		case !strings.EqualFold(name, "transport"):
-			return fmt.Errorf("parameter %q is not supported; only transport=udp is", cut(name))
+			return false, fmt.Errorf("parameter %q is not supported; only transport=udp and transport=tcp are", cut(name))
 		case seen:
-			return errors.New("must name transport once")
-		case !strings.EqualFold(value, "udp"):
-			return fmt.Errorf("transport %q is not supported by this build; use udp", cut(value))
+			return false, errors.New("must name transport once")
+		case !strings.EqualFold(value, "udp") && !strings.EqualFold(value, "tcp"):
+			return false, fmt.Errorf("transport %q is not supported by this build; use udp or tcp", cut(value))
 		}
-		seen = true
+		seen, tcp = true, strings.EqualFold(value, "tcp")
 	}
-	return nil
+	return tcp, nil
 }
 
 func parseHostPort(s string) (a gatewayAddress, err error) {
@@ -155,10 +160,13 @@ func isDigit(c byte) bool { return c >= '0' && c <= '9' }
 
 func isAlnum(c byte) bool { return isDigit(c) || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' }
 
-// same reports whether both are called at the same place. An IP address
+// same reports whether both are called at the same place, by the same transport. An IP address
 // without a port is called at 5060; a name without one is looked up as SRV
 // (RFC 3263 §4.2), which is not the same as port 5060.
 func (a gatewayAddress) same(b gatewayAddress) bool {
+	if a.tcp != b.tcp {
+		return false
+	}
 	if a.ip.IsValid() && b.ip.IsValid() {
 		return a.ip == b.ip && a.callPort() == b.callPort()
 	}

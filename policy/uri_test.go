@@ -44,7 +44,7 @@ func TestParseGatewayURIRefuses(t *testing.T) {
 		"tel:+33":                                "must begin with sip: and not with",
 		"sip:bob@pbx":                            "no user",
 		"sip:pbx?Subject=x":                      "no headers",
-		"sip:pbx;transport=tcp":                  `transport "tcp" is not supported`,
+		"sip:pbx;transport=ws":                   `transport "ws" is not supported`,
 		"sip:pbx;transport=tls":                  `transport "tls" is not supported`,
 		"sip:pbx;transport":                      "is not supported",
 		"sip:pbx;transport=udp;lr":               `parameter "lr"`,

@@ -40,6 +40,20 @@ func StampReceived(m *Message, src netip.AddrPort) {
 	v.Params, v.Raw = params, ""
 }
 
+// ReconnectDestination returns where a response goes when the connection that its
+// request came over from src is gone: to the source address at the port of
+// sent-by, or the transport's own when it names none (RFC 3261 §18.2.2).
+func ReconnectDestination(via Via, src netip.AddrPort) netip.AddrPort {
+	port := uint16(via.Port)
+	if port == 0 {
+		port = defaultPort
+		if via.Transport == "TLS" || via.Transport == "WSS" {
+			port = 5061
+		}
+	}
+	return netip.AddrPortFrom(src.Addr().Unmap(), port)
+}
+
 // ResponseDestination returns where a response goes whose topmost Via is via, for
 // a request that came from src. Over a connection that is src. Over UDP it is the
 // source address: with the source port when the client asked for it by rport (RFC

@@ -347,7 +347,7 @@ func TestStuckPeer(t *testing.T) {
 			if err := await(t, lost); !errors.Is(err, ErrSlow) {
 				t.Error(err)
 			}
-			if err := await(t, failed); !errors.Is(err, ErrSlow) {
+			if err := await(t, failed); !errors.Is(err, ErrSlow) && !errors.Is(err, ErrGone) {
 				t.Error(err)
 			}
 			if counts := gather(t, reg); counts["closed_connections_total slow"] != 1 || counts["send_errors_total"] == 0 {

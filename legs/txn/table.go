@@ -1,5 +1,10 @@
 package txn
 
+import (
+	"iter"
+	"maps"
+)
+
 // A Table finds the transaction a message belongs to. T is whatever its owner
 // keeps for one: mostly a pointer to the thing that holds the [Client] or
 // [Server]. There is one Table per shard; it is not safe for concurrent use. The
@@ -33,6 +38,10 @@ func (t *Table[T]) Client(k ClientKey) (v T, ok bool) {
 	v, ok = t.clients[k]
 	return v, ok
 }
+
+// AllClients yields what AddClient filed, in no order. Entries may be removed
+// meanwhile.
+func (t *Table[T]) AllClients() iter.Seq[T] { return maps.Values(t.clients) }
 
 // RemoveClient takes k out; it need not be there.
 func (t *Table[T]) RemoveClient(k ClientKey) { delete(t.clients, k) }
