@@ -1,3 +1,10 @@
 // Package test is the end-to-end tests: the real binary as a child process,
 // with SIPp and baresip as its peers, on loopback addresses of their own.
+//
+// The disasters (disaster_*_test.go) have callers and gateways that keep a
+// ledger of every call and attempt, to be held against the table of CDRs line
+// by line. A database is away for 20 s each time; B2BUA_TEST_OUTAGE=1m makes it
+// a minute:
+//
+//	B2BUA_TEST_OUTAGE=1m go test -race -v -timeout 20m -run Outages ./test
 package test

@@ -35,6 +35,7 @@ type server struct {
 	t      *testing.T
 	n      int
 	dir    string
+	file   string // its configuration
 	cmd    *exec.Cmd
 	token  string
 	done   chan struct{}
@@ -47,11 +48,24 @@ type server struct {
 // ip is host number h of the server's network.
 func (s *server) ip(h int) string { return fmt.Sprintf("127.77.%d.%d", s.n, h) }
 
-// serve starts the binary with extra lines of configuration, and stops it when
-// the test ends: a race report or a bad exit fails the test.
+// serve starts the binary on SQLite with extra lines of configuration, and
+// stops it when the test ends: a race report or a bad exit fails the test.
 func serve(t *testing.T, extra string) *server {
 	t.Helper()
-	s := &server{t: t, n: int(networks.Add(1)), dir: t.TempDir(), done: make(chan struct{}), client: http.Client{Timeout: patience}}
+	s := prepare(t, "", extra)
+	s.start()
+	t.Cleanup(s.stop)
+	return s
+}
+
+// prepare writes a configuration and starts nothing. An empty database is a
+// SQLite file of its own.
+func prepare(t *testing.T, database, extra string) *server {
+	t.Helper()
+	s := &server{t: t, n: int(networks.Add(1)), dir: t.TempDir(), client: http.Client{Timeout: patience}}
+	if database == "" {
+		database = "sqlite://" + s.dir + "/b2bua.db"
+	}
 	config := fmt.Sprintf(`
 sip:
   listen: ["udp://%[1]s:5060"]
@@ -60,43 +74,61 @@ media:
   ports: 20000-29999
   quarantine: 1s
 database:
-  url: sqlite://%[2]s/b2bua.db
+  url: %[4]s
 http:
   listen: %[1]s:8080
   token_file: %[2]s/admin.token
 cdr:
   journal: %[2]s/journal
 log: {level: info, format: json}
-%[3]s`, s.ip(1), s.dir, extra)
-	file := filepath.Join(s.dir, "b2bua.yaml")
-	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+%[3]s`, s.ip(1), s.dir, extra, database)
+	s.file = filepath.Join(s.dir, "b2bua.yaml")
+	if err := os.WriteFile(s.file, []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s.cmd = exec.Command(serverBinary, "serve", "--config", file)
+	return s
+}
+
+// start starts the process and returns when it serves.
+func (s *server) start() {
+	s.t.Helper()
+	s.cmd, s.done = exec.Command(serverBinary, "serve", "--config", s.file), make(chan struct{})
 	s.cmd.Env = append(os.Environ(), "GORACE=exitcode=66")
 	pipe, err := s.cmd.StderrPipe()
 	if err != nil {
-		t.Fatal(err)
+		s.t.Fatal(err)
 	}
 	if err := s.cmd.Start(); err != nil {
-		t.Fatal(err)
+		s.t.Fatal(err)
 	}
 	serving := make(chan struct{})
 	go s.read(pipe, serving)
-	t.Cleanup(s.stop)
 	select {
 	case <-serving:
 	case <-s.done:
-		t.Fatalf("the server did not start:\n%s", s.logged())
+		s.t.Fatalf("the server did not start:\n%s", s.logged())
 	case <-time.After(patience):
-		t.Fatalf("the server is not ready:\n%s", s.logged())
+		s.stop()
+		s.t.Fatalf("the server is not ready:\n%s", s.logged())
 	}
 	token, err := os.ReadFile(filepath.Join(s.dir, "admin.token"))
 	if err != nil {
-		t.Fatal(err)
+		s.t.Fatal(err)
 	}
 	s.token = strings.TrimSpace(string(token))
-	return s
+}
+
+// kill is kill -9, and returns the last moment at which it lived.
+func (s *server) kill() time.Time {
+	s.t.Helper()
+	at := time.Now()
+	if err := s.cmd.Process.Kill(); err != nil {
+		s.t.Fatal(err)
+	}
+	<-s.done
+	_ = s.cmd.Wait() // killed
+	s.client.CloseIdleConnections()
+	return at
 }
 
 func (s *server) read(pipe io.Reader, serving chan struct{}) {

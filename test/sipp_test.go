@@ -27,6 +27,13 @@ type sipp struct {
 // otherwise than written fails the test.
 func (x sipp) start(t *testing.T) (wait func()) {
 	t.Helper()
+	_, wait = x.run(t)
+	return wait
+}
+
+// run is start that also returns the process, by which SIPp makes its Call-IDs.
+func (x sipp) run(t *testing.T) (p *os.Process, wait func()) {
+	t.Helper()
 	dir := t.TempDir()
 	tmpl, err := template.ParseFiles(filepath.Join("scenarios", x.scenario+".xml"), filepath.Join("scenarios", "parts.xml"))
 	if err != nil {
@@ -60,7 +67,7 @@ func (x sipp) start(t *testing.T) (wait func()) {
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
 	t.Cleanup(cancel)
-	return func() {
+	return cmd.Process, func() {
 		t.Helper()
 		if err := <-ended; err != nil {
 			logs, _ := filepath.Glob(filepath.Join(dir, "*_errors.log"))

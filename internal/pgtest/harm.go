@@ -132,3 +132,28 @@ func (c *Cluster) admit(ctx context.Context, t testing.TB, how string, shows fun
 		}
 	}
 }
+
+// SignalSessions sends sig to the processes of the sessions whose last
+// statement begins so, and returns how many they are: SIGTERM ends a session,
+// SIGSTOP hangs it alone.
+func (c *Cluster) SignalSessions(t testing.TB, statement string, sig syscall.Signal) (sessions int) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, c.url("postgres"))
+	if err != nil {
+		t.Fatalf("pgtest: %v%s", err, c.log())
+	}
+	defer func() { _ = conn.Close(ctx) }() // it has done its work
+	rows, _ := conn.Query(ctx, "SELECT pid FROM pg_stat_activity WHERE starts_with(query, $1) AND pid <> pg_backend_pid()", statement)
+	pids, err := pgx.CollectRows(rows, pgx.RowTo[int])
+	if err != nil {
+		t.Fatalf("pgtest: %v%s", err, c.log())
+	}
+	for _, pid := range pids {
+		if err := syscall.Kill(pid, sig); err != nil {
+			t.Fatalf("pgtest: %v", err)
+		}
+	}
+	return len(pids)
+}
