@@ -56,7 +56,7 @@ func (g *gate) build() (err error) {
 	if err := unix.SetNonblock(g.fd, true); err != nil { // or the runtime does not wait for it
 		return systemError("fcntl", err)
 	}
-	if g.timer, err = unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_NONBLOCK|unix.TFD_CLOEXEC); err != nil {
+	if g.timer, err = newTimer(); err != nil {
 		return systemError("timerfd", err)
 	}
 	for _, fd := range []int{g.inner, g.timer} {
@@ -108,13 +108,7 @@ func (g *gate) set(timeout time.Duration) error {
 		return nil
 	}
 	g.due = due
-	return g.start(timeout)
-}
-
-// start has the timer go off once, after d.
-func (g *gate) start(d time.Duration) error {
-	spec := unix.ItimerSpec{Value: unix.NsecToTimespec(max(int64(d), 1))}
-	return systemError("timerfd_settime", unix.TimerfdSettime(g.timer, 0, &spec, nil))
+	return startTimer(g.timer, timeout)
 }
 
 // rest returns after d, whatever happens at inner.
@@ -133,7 +127,7 @@ func (g *gate) rest(d time.Duration) error {
 func (g *gate) hasRested(uintptr) bool {
 	if g.pause != 0 {
 		g.due = time.Now().Add(g.pause)
-		err := g.start(g.pause)
+		err := startTimer(g.timer, g.pause)
 		g.pause = 0
 		return err != nil
 	}
@@ -162,4 +156,15 @@ func (g *gate) close() error {
 		errs = append(errs, unix.Close(g.timer))
 	}
 	return errors.Join(errs...)
+}
+
+// newTimer returns the descriptor of a timer that is off.
+func newTimer() (int, error) {
+	return unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_NONBLOCK|unix.TFD_CLOEXEC)
+}
+
+// startTimer has a timer go off once, after d. Any goroutine may call it.
+func startTimer(timer int, d time.Duration) error {
+	spec := unix.ItimerSpec{Value: unix.NsecToTimespec(max(int64(d), 1))}
+	return systemError("timerfd_settime", unix.TimerfdSettime(timer, 0, &spec, nil))
 }

@@ -6,10 +6,15 @@ import (
 	"time"
 )
 
+// orderDelay is how long an order that is not urgent may lie while the worker
+// has nothing else to do: so long that those of many calls share a wake-up.
+const orderDelay = 5 * time.Millisecond
+
 // order is something that a worker does for control code. The orders for every
 // call are a pointer with a name, which costs no allocation.
 type order interface {
 	obey(w *worker, now time.Duration)
+	urgent() bool // else a packet's arrival or orderDelay is soon enough
 }
 
 // The orders.
@@ -27,6 +32,12 @@ func (o detaching) obey(w *worker, now time.Duration) { w.detach(o.Stream, now) 
 func (o ending) obey(w *worker, now time.Duration)    { w.end(o.Session, now) }
 func (o orderFunc) obey(_ *worker, now time.Duration) { o(now) }
 
+func (attaching) urgent() bool { return false } // orders run before the packets of a batch
+func (syncing) urgent() bool   { return true }  // a connected socket does not hear the new peer
+func (detaching) urgent() bool { return false }
+func (ending) urgent() bool    { return false }
+func (orderFunc) urgent() bool { return true }
+
 // mailbox is how control code has a worker do what only the worker may:
 // anything that touches a socket, a latch or a deadline. Orders run in the
 // order they were posted, before the packets of a batch.
@@ -39,7 +50,7 @@ type mailbox struct {
 	shut   bool
 }
 
-// put adds an order. first means that a worker that waits has to be woken; ok is false
+// put adds an order. first means that none was waiting; ok is false
 // after close.
 func (m *mailbox) put(o order) (first, ok bool) {
 	m.mu.Lock()

@@ -33,11 +33,12 @@ func (p *paths) open(st *Stream) {
 	*st.ports.holder(st.port) = st
 }
 
-// close makes the streams unknown.
-func (p *paths) close(all []*Stream) {
+// close cuts all streams of a session and forgets them; session.mu is held.
+func (p *paths) close(all []*Stream, now time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, st := range all {
+		st.joinLocked(nil, now)
 		p.closeLocked(st)
 	}
 }

@@ -30,8 +30,9 @@ type poller interface {
 	// rest lets d pass without looking at sockets or wakes, which stay for the
 	// next wait. A poller that cannot returns at once.
 	rest(d time.Duration) error
-	// wake makes the wait that is running, or the next one, return.
-	wake()
+	// wake makes the wait that is running, or the next one, return: at once, or
+	// after a while if the poller can. A later wake replaces an earlier one.
+	wake(after time.Duration)
 	// close releases what open does not: the sockets are closed one by one.
 	close() error
 }

@@ -1,7 +1,6 @@
 package rtprelay
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -14,7 +13,7 @@ import (
 // batchSize is how many ready sockets one epoll_wait returns at most.
 const batchSize = 512
 
-// wakeToken marks the eventfd among the events.
+// wakeToken marks the timer of wake among the events.
 const wakeToken = ^uint64(0)
 
 // epoll is the poller of one worker: raw non-blocking sockets, level-triggered,
@@ -39,14 +38,15 @@ func newPoller() (poller, error) {
 	if err != nil {
 		return nil, systemError("epoll", err)
 	}
-	wakeFD, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+	wakeFD, err := newTimer()
 	if err != nil {
 		_ = unix.Close(fd)
-		return nil, systemError("eventfd", err)
+		return nil, systemError("timerfd", err)
 	}
 	p := &epoll{fd: fd, wakeFD: wakeFD, events: make([]unix.EpollEvent, batchSize)}
 	if p.gate, err = newGate(fd, p.look); err == nil {
-		err = p.watch(wakeFD, wakeToken)
+		// Edge-triggered, so that nobody has to read it.
+		err = p.watch(wakeFD, unix.EPOLLIN|unix.EPOLLET, wakeToken)
 	}
 	if err != nil {
 		_ = p.close()
@@ -56,8 +56,8 @@ func newPoller() (poller, error) {
 }
 
 // watch has epoll report fd under token.
-func (p *epoll) watch(fd int, token uint64) error {
-	ev := unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(token), Pad: int32(token >> 32)}
+func (p *epoll) watch(fd int, events uint32, token uint64) error {
+	ev := unix.EpollEvent{Events: events, Fd: int32(token), Pad: int32(token >> 32)}
 	return systemError("epoll_ctl", unix.EpollCtl(p.fd, unix.EPOLL_CTL_ADD, fd, &ev))
 }
 
@@ -94,7 +94,7 @@ func (p *epoll) setUp(fd, domain int, local netip.AddrPort, token uint64) error 
 	if _, _, errno := unix.RawSyscall(unix.SYS_BIND, uintptr(fd), uintptr(unsafe.Pointer(&name)), uintptr(size)); errno != 0 {
 		return systemError(fmt.Sprintf("bind %v", local), errno)
 	}
-	return p.watch(fd, token)
+	return p.watch(fd, unix.EPOLLIN, token)
 }
 
 // systemError gives a failed call its meaning to this package; nil stays nil.
@@ -135,7 +135,6 @@ func (p *epoll) look() bool {
 	for i := range events[:ready] {
 		token := uint64(uint32(events[i].Fd)) | uint64(uint32(events[i].Pad))<<32
 		if token == wakeToken {
-			p.drainWake()
 			continue
 		}
 		p.tokens[p.found] = token
@@ -148,16 +147,8 @@ func (p *epoll) look() bool {
 func (p *epoll) rest(d time.Duration) error { return p.gate.rest(d) }
 
 // wake implements poller.
-func (p *epoll) wake() {
-	var one [8]byte
-	binary.NativeEndian.PutUint64(one[:], 1)
-	_, _ = unix.Write(p.wakeFD, one[:]) // fails only when it is readable already
-}
-
-// drainWake makes the eventfd unreadable.
-func (p *epoll) drainWake() {
-	var count [8]byte
-	_, _ = unix.Read(p.wakeFD, count[:])
+func (p *epoll) wake(after time.Duration) {
+	_ = startTimer(p.wakeFD, after) // fails only for what is no timer
 }
 
 // close implements poller.

@@ -123,7 +123,7 @@ func (p *portable) keep(d datagram, tokens []uint64, n int) int {
 func (p *portable) release(d datagram) { p.buffers.Put(d.buffer) }
 
 // wake implements poller.
-func (p *portable) wake() {
+func (p *portable) wake(time.Duration) {
 	select {
 	case p.woken <- struct{}{}:
 	default:

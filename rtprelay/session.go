@@ -174,7 +174,7 @@ func (s *Session) Close() {
 		return
 	}
 	s.closed = true
-	s.relay.paths.close(s.streams) // nothing else leads there: the joins within s need no cut
+	s.relay.paths.close(s.streams, s.relay.now())
 	for _, st := range s.streams {
 		st.closed = true
 	}

@@ -290,8 +290,12 @@ func (w *worker) expire(now time.Duration) {
 // worker has stopped.
 func (w *worker) post(o order) bool {
 	first, ok := w.mail.put(o)
-	if first && w.waiting.Load() {
-		w.poll.wake()
+	switch {
+	case !w.waiting.Load(): // it looks before it waits
+	case o.urgent():
+		w.poll.wake(0)
+	case first:
+		w.poll.wake(orderDelay)
 	}
 	return ok
 }
