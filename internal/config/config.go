@@ -30,10 +30,28 @@ type Config struct {
 
 // SIP is the signalling of the network default and what holds for all.
 type SIP struct {
-	Listen    []string `yaml:"listen" doc:"listeners as transport://address:port; port 0 takes a free one. This build has udp"`
+	Listen    []string `yaml:"listen" doc:"listeners as transport://address:port; port 0 takes a free one. This build has udp and tcp"`
 	Advertise string   `yaml:"advertise" doc:"host or host:port in Via and Contact when behind NAT, and the address in SDP when it is an IP address; a wildcard listener needs it"`
 	Unknown   string   `yaml:"unknown" doc:"reject (403) or drop: what becomes of a request from a source that no trunk knows"`
 	Timers    Timers   `yaml:"timers"`
+	TCP       TCP      `yaml:"tcp"`
+}
+
+// TCP bounds the connections of all networks.
+type TCP struct {
+	MaxConnections  int           `yaml:"max_connections" doc:"1-1000000; connections at a time, accepted and dialled. Sources that no trunk knows get a quarter of them. Each takes a descriptor"`
+	MaxPerSource    int           `yaml:"max_per_source" doc:"1-1000000; connections accepted from one IPv4 address or one IPv6 /64"`
+	MaxDials        int           `yaml:"max_dials" doc:"1-100000; connections being dialled at a time"`
+	ConnectTimeout  time.Duration `yaml:"connect_timeout" doc:"100ms-1m; until a connection that we dial is up"`
+	IdleTimeout     time.Duration `yaml:"idle_timeout" doc:"1s-24h; a connection on which nothing was read or written for so long is closed"`
+	MessageTimeout  time.Duration `yaml:"message_timeout" doc:"100ms-10m; from the first byte of a message to its last, and from accepting a connection to its first message; then it is closed"`
+	WriteTimeout    time.Duration `yaml:"write_timeout" doc:"100ms-10m; until a peer has read what is sent to it; then the connection is closed"`
+	WriteQueue      int           `yaml:"write_queue" doc:"65536-1073741824; bytes that wait for a peer that does not read; beyond it the connection is closed"`
+	MaxMessage      int           `yaml:"max_message" doc:"1024-65535; bytes of a message; a longer one gets 513 and the connection is closed"`
+	KeepAlive       time.Duration `yaml:"keep_alive" doc:"1s-2h, 0 is off; between two probes of TCP on a silent connection"`
+	RoomTimeout     time.Duration `yaml:"room_timeout" doc:"1ms-30s; a connection is not read for up to so long while the queue of its message (limits) is full"`
+	FallbackTimeout time.Duration `yaml:"fallback_timeout" doc:"10ms-30s; a request longer than its trunk's mtu goes by UDP when no connection is up after it"`
+	FallbackMemory  time.Duration `yaml:"fallback_memory" doc:"1s-24h; a target that did not take such a connection is sent UDP for so long"`
 }
 
 // Timers are the base values of RFC 3261 §17.
@@ -146,13 +164,24 @@ func Default() *Config {
 	return &Config{
 		NodeID: 1,
 		SIP: SIP{
-			Listen:  []string{"udp://127.0.0.1:5060"},
+			Listen:  []string{"udp://127.0.0.1:5060", "tcp://127.0.0.1:5060"},
 			Unknown: "reject",
 			Timers: Timers{
 				T1: 500 * time.Millisecond,
 				T2: 4 * time.Second,
 				T4: 5 * time.Second,
 				C:  3*time.Minute + 5*time.Second, // RFC 3261 §16.6 step 11: more than three minutes
+			},
+			TCP: TCP{
+				MaxConnections: 1024, MaxPerSource: 128, MaxDials: 64,
+				ConnectTimeout: 5 * time.Second,
+				IdleTimeout:    10 * time.Minute,
+				MessageTimeout: 10 * time.Second,
+				WriteTimeout:   10 * time.Second,
+				WriteQueue:     256 << 10, MaxMessage: 65535,
+				KeepAlive:       30 * time.Second,
+				RoomTimeout:     2 * time.Second,
+				FallbackTimeout: time.Second, FallbackMemory: 10 * time.Minute,
 			},
 		},
 		Media: Media{

@@ -29,6 +29,7 @@ func (c *Config) faults() []Fault {
 	v := &validator{c: c}
 	v.number("node_id", int(c.NodeID), 1, 65535)
 	v.sip()
+	v.tcp()
 	v.media()
 	v.networks()
 	v.certificates()
@@ -105,6 +106,25 @@ func (v *validator) sip() {
 	if c := s.Timers.C; c <= 3*time.Minute || c > time.Hour { // RFC 3261 §16.6 step 11
 		v.fault("sip.timers.c", short(c), "must be more than 3m and at most 1h")
 	}
+}
+
+func (v *validator) tcp() {
+	t := v.c.SIP.TCP
+	v.number("sip.tcp.max_connections", t.MaxConnections, 1, 1_000_000)
+	v.number("sip.tcp.max_per_source", t.MaxPerSource, 1, 1_000_000)
+	v.number("sip.tcp.max_dials", t.MaxDials, 1, 100_000)
+	v.duration("sip.tcp.connect_timeout", t.ConnectTimeout, 100*time.Millisecond, time.Minute)
+	v.duration("sip.tcp.idle_timeout", t.IdleTimeout, time.Second, 24*time.Hour)
+	v.duration("sip.tcp.message_timeout", t.MessageTimeout, 100*time.Millisecond, 10*time.Minute)
+	v.duration("sip.tcp.write_timeout", t.WriteTimeout, 100*time.Millisecond, 10*time.Minute)
+	v.number("sip.tcp.write_queue", t.WriteQueue, 65536, 1<<30)
+	v.number("sip.tcp.max_message", t.MaxMessage, 1024, 65535)
+	if t.KeepAlive != 0 {
+		v.duration("sip.tcp.keep_alive", t.KeepAlive, time.Second, 2*time.Hour)
+	}
+	v.duration("sip.tcp.room_timeout", t.RoomTimeout, time.Millisecond, 30*time.Second)
+	v.duration("sip.tcp.fallback_timeout", t.FallbackTimeout, 10*time.Millisecond, 30*time.Second)
+	v.duration("sip.tcp.fallback_memory", t.FallbackMemory, time.Second, 24*time.Hour)
 }
 
 func (v *validator) media() {

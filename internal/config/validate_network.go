@@ -9,7 +9,7 @@ import (
 )
 
 // transports are those that this build can listen on.
-const transports = "udp"
+const transports = "udp tcp"
 
 // networkName is what trunks and metrics can spell.
 var networkName = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,62}$`)
@@ -74,7 +74,7 @@ func (v *validator) listeners(n Network, keys networkKeys) (good []bound) {
 		case err != nil:
 			v.fault(key, text, "%s", err)
 		case !slices.Contains(strings.Fields(transports), l.Transport):
-			v.fault(key, text, "the transport %s is not available in this build, which has %s", l.Transport, transports)
+			v.fault(key, text, "the transport %s is not available in this build, which has %s", l.Transport, strings.ReplaceAll(transports, " ", " and "))
 		case l.Addr.Addr().IsMulticast():
 			v.fault(key, text, "must not be a multicast address")
 		default:
@@ -102,8 +102,8 @@ func (v *validator) advertise(n Network, keys networkKeys, listeners []bound) {
 	if !isHost(host) || isUnspecified(host) {
 		v.fault(keys.advertise, n.Advertise, "must be a concrete IP address or a host name")
 	}
-	if port != 0 && len(listeners) > 1 {
-		v.fault(keys.advertise, n.Advertise, "must not have a port, because the network has more than one listener")
+	if port != 0 && slices.ContainsFunc(listeners, func(l bound) bool { return l.Addr.Port() != listeners[0].Addr.Port() }) {
+		v.fault(keys.advertise, n.Advertise, "must not have a port, because the listeners of the network do not all have the same")
 	}
 }
 
