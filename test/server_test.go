@@ -68,7 +68,7 @@ func prepare(t *testing.T, database, extra string) *server {
 	}
 	config := fmt.Sprintf(`
 sip:
-  listen: ["udp://%[1]s:5060"]
+  listen: ["udp://%[1]s:5060", "tcp://%[1]s:5060"]
 media:
   addresses: [%[1]s]
   ports: 20000-29999

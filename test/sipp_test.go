@@ -2,6 +2,7 @@ package test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"os"
 	"os/exec"
@@ -18,6 +19,8 @@ type sipp struct {
 	facts    any    // for the template
 	ip       string // its own address
 	to       string // empty for a callee
+	mode     string // of -t: t1 is TCP over one connection, tn over one for each call; empty is UDP
+	port     int    // its own, 5060 unless set
 	calls    int
 	rate     int
 	hold     time.Duration
@@ -48,9 +51,12 @@ func (x sipp) run(t *testing.T) (p *os.Process, wait func()) {
 		t.Fatal(err)
 	}
 	args := []string{
-		"-sf", file, "-i", x.ip, "-p", "5060", "-m", strconv.Itoa(max(1, x.calls)), "-r", strconv.Itoa(max(1, x.rate)),
+		"-sf", file, "-i", x.ip, "-p", strconv.Itoa(cmp.Or(x.port, 5060)), "-m", strconv.Itoa(max(1, x.calls)), "-r", strconv.Itoa(max(1, x.rate)),
 		"-d", strconv.FormatInt(x.hold.Milliseconds(), 10), "-l", "5000", "-buff_size", "4194304",
 		"-nostdin", "-trace_err", "-recv_timeout", "15000", "-timeout", "120", "-timeout_error",
+	}
+	if x.mode != "" {
+		args = append(args, "-t", x.mode, "-max_socket", "1000")
 	}
 	if x.to != "" {
 		args = append(args, x.to+":5060")
