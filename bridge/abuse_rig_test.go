@@ -53,6 +53,7 @@ type world struct {
 	*stage
 	t       tb
 	name    string
+	stop    time.Duration
 	net     *siptest.Network
 	began   time.Time
 	caller  *siptest.Phone
@@ -134,7 +135,7 @@ func (st *stage) newWorld(t tb, s scene, fates []siptest.Fate) *world {
 	for st.relay.Gauges().PortsUsed > 1000 { // of calls that are over: the worlds' time is faster than the relay's
 		runtime.Gosched()
 	}
-	w := &world{stage: st, t: t, name: s.name, began: st.sim.Now()}
+	w := &world{stage: st, t: t, name: s.name, stop: s.stop, began: st.sim.Now()}
 	st.world = w
 	w.net = siptest.NewNetwork(w.began)
 	w.net.Clock, w.net.Fates = st.sim, fates
@@ -162,6 +163,9 @@ func (st *stage) Append(mark cdr.Mark, rec *cdr.Record, done func(error)) bool {
 // up when nobody has anything left to do is ended as at shutdown.
 func (w *world) call() {
 	w.t.Helper()
+	if w.stop > 0 {
+		w.net.After(w.stop, w.hangUp)
+	}
 	w.caller.Dial("sip:" + called + "@" + worldServer.String())
 	ends := w.net.Run(time.Hour)
 	if ends && w.bridge.Live() > 0 {
@@ -175,6 +179,22 @@ func (w *world) call() {
 	}
 	if !ends {
 		w.t.Errorf("it never ends")
+	}
+}
+
+// hangUp ends the call over the API, as soon as there is one.
+func (w *world) hangUp() {
+	w.t.Helper()
+	ctx := context.Background()
+	list, err := w.bridge.List(ctx)
+	switch {
+	case err == nil && len(list) > 0:
+		err = w.bridge.Hangup(ctx, list[0].CallID)
+	case err == nil && w.caller.Left() != "" && len(w.records) == 0:
+		w.net.After(100*time.Millisecond, w.hangUp)
+	}
+	if err != nil {
+		w.t.Errorf("%v", err)
 	}
 }
 

@@ -11,6 +11,7 @@ type scene struct {
 	name   string
 	caller siptest.Habits
 	gates  []siptest.Habits
+	stop   time.Duration // the API hangs up, as soon after it as there is a call; 0: it does not
 	// stories are how it may go when at most one datagram meets with an accident,
 	// the first one how it goes when none does.
 	stories []string
@@ -92,6 +93,27 @@ var scenes = []scene{
 	{
 		name: "CANCEL and answer cross at the caller", caller: siptest.Habits{Cancel: 1035 * time.Millisecond, Hangup: never},
 		gates: []siptest.Habits{answering(never)}, stories: []string{tooLate, midway, wellInTime},
+	},
+	{
+		name: "nobody answers", caller: siptest.Habits{Hangup: time.Second},
+		gates: []siptest.Habits{{Ring: 100 * time.Millisecond, Answer: never, Hangup: never}, answering(never)},
+		stories: []string{
+			"caller 480; gate 0 487; cdr no_answer by system 480",
+			// The 180 was lost: the gateway is silent, and the next one is tried.
+			"caller 200 us; gate 0 487; gate 1 200 them; cdr completed by caller 200 answered",
+		},
+	},
+	{
+		name: "the API hangs up", caller: siptest.Habits{Hangup: never}, gates: []siptest.Habits{answering(never)}, stop: 7 * time.Second,
+		stories: []string{"caller 200 them; gate 0 200 them; cdr api by system 200 answered"},
+	},
+	{
+		name: "the API hangs up what rings", caller: siptest.Habits{Hangup: never}, stop: 500 * time.Millisecond,
+		gates: []siptest.Habits{{Ring: 100 * time.Millisecond, Answer: 6 * time.Second, Hangup: never}},
+		stories: []string{
+			"caller 480; gate 0 487; cdr api by system 480",
+			"caller 480; cdr api by system 480", // its INVITE had not arrived, and did not after the CANCEL
+		},
 	},
 	{
 		name: "forked", caller: siptest.Habits{Hangup: 3 * time.Second},
