@@ -89,6 +89,7 @@ func (c *Core) ack(p *packet) {
 		c.stray("source")
 	default:
 		c.leg = l
+		c.follow(l, p.flow)
 		l.request(m, nil)
 	}
 }

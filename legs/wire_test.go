@@ -75,7 +75,7 @@ func newRig(t *testing.T, options ...func(*rig, *legs.Config)) *rig {
 		},
 		Handler: r.host,
 		Logger:  slog.New(slog.NewTextHandler(t.Output(), nil)),
-		Metrics: legs.NewMetrics(r.registry),
+		Metrics: legs.NewMetrics(r.registry), TransportMetrics: transport.NewMetrics(r.registry),
 	}
 	for _, o := range options {
 		o(r, &cfg)
