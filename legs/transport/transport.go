@@ -10,8 +10,8 @@
 //	Set.Select        which listener sends to an address (set.go)
 //	Set.Write         batch → socket (write.go)
 //
-// Sockets themselves are opened and batched in udp_linux.go and udp_other.go. The
-// way of a message over TCP is told in stream.go.
+// Sockets themselves are opened in udp_linux.go and udp_other.go; the system calls
+// are in batch_linux.go and mmsg_linux.go. The way of a message over TCP is told in stream.go.
 package transport
 
 import (
@@ -113,10 +113,10 @@ type Config struct {
 
 	// SendError is told of a message that could not be sent, in the goroutine
 	// that called Write; and of one that was sent over UDP in vain, as the
-	// network says, in a goroutine that reads. Then the error is an [*ICMPError],
-	// Data is no more than the beginning of the message and valid only during the
-	// call, and whoever acts on it should make sure that the message did go
-	// there: ICMP can be forged. nil: only counted.
+	// network says, in any goroutine that reads or writes. Then the error is an
+	// [*ICMPError], Data is no more than the beginning of the message and valid
+	// only during the call, and whoever acts on it should make sure that the
+	// message did go there: ICMP can be forged. nil: only counted.
 	SendError func(Outgoing, error)
 
 	// Closed is told that a connection is gone, and why; nobody is told of one that
