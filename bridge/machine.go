@@ -43,14 +43,11 @@ const (
 	CallerGone               // CANCEL, or BYE from the caller
 	CalledGone               // BYE from the called side
 	Stop                     // the system ends the call: End says why
-
-	// Of an answered call's further offers, see exchange.go; the party is whose news
-	// it is:
-	Reoffered   // it offers something new
-	Withdrawn   // it takes its offer back
-	Reanswered  // it answers the other's offer
-	Misanswered // it accepted that, with an answer that cannot be used
-	Rerefused   // it refused it: Status
+	Reoffered                // a party of an answered call has a further offer; see exchange.go
+	Withdrawn                // it takes that back
+	Reanswered               // a party answers the other's
+	Misanswered              // it accepted that, with an answer that cannot be used
+	Rerefused                // it refused it: Status
 	numInputs
 )
 
@@ -103,15 +100,13 @@ const (
 	opDropIn            // end the caller's leg
 	opDropOut           // end the attempt
 	opFinish            // end, by: close the record, give back what the call holds
-
-	// Of further offers:
-	opReoffer  // party: is offered what the other side offers
-	opReanswer // party: is answered what the other side answers; the media follow
-	opRerefuse // party: its offer is refused with status
-	opWithdraw // party: the offer to it is taken back
-	opRestore  // party: is offered what it had before
-	opRestored // party: has answered that; the media follow
-	opDiscard  // nothing comes of the offer
+	opReoffer           // party: is offered what the other side offers
+	opReanswer          // party: is answered what the other side answers; the media follow
+	opRerefuse          // party: its offer is refused with status
+	opWithdraw          // party: the offer to it is taken back
+	opRestore           // party: is offered what it had before
+	opRestored          // party: has answered that; the media follow
+	opDiscard           // nothing comes of the offer
 	numOps
 )
 

@@ -70,6 +70,7 @@ func step(t testing.TB, now time.Time, move func(*script)) (string, []action) {
 			words = append(words, "again")
 		case actEvent:
 			words = append(words, a.ev.Kind.String())
+		case actAdopt: // says nothing
 		case actEnd:
 			if i != len(out.acts)-1 || words[len(words)-1] != "ended" {
 				t.Errorf("the end is not the end, or not after ended: %v", words)

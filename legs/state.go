@@ -10,7 +10,7 @@ import "fmt"
 // bridge is still looking for somebody to talk to.
 type State uint8
 
-// The states of a leg.
+// The states of a leg, and of a re-INVITE, which goes through some of the same.
 const (
 	Trying        State = iota // INVITE received or sent, no provisional response yet
 	Early                      // a provisional response has gone by
@@ -21,11 +21,9 @@ const (
 	Confirmed                  // ACK received or sent
 	Terminating                // BYE sent, its outcome outstanding
 	Terminated                 // final
-
-	// Of a re-INVITE, which goes through some of the above, too:
-	Idle     // there is none
-	Waiting  // ours may not leave yet (RFC 3261 §14.1)
-	Refusing // the peer's is refused, ACK outstanding
+	Idle                       // re-INVITE: there is none
+	Waiting                    // re-INVITE: ours may not leave yet (RFC 3261 §14.1)
+	Refusing                   // re-INVITE: the peer's is refused, ACK outstanding
 	numStates
 )
 
@@ -57,12 +55,10 @@ const (
 	InRangOut               // timer C (RFC 3261 §16.8)
 	InGone                  // our BYE has a final response, or never will
 	InLost                  // 408, 481 or no response at all to a re-INVITE (RFC 3261 §12.2.1.2)
-
-	// Of re-INVITEs only:
-	InInvite  // the peer's arrives
-	InReoffer // we want to send one
-	InTurn    // nothing holds ours up any more
-	InPending // 491 to ours
+	InInvite                // the peer's re-INVITE
+	InReoffer               // we want to send a re-INVITE
+	InTurn                  // nothing holds it up any more
+	InPending               // 491 to it
 	numInputs
 )
 
@@ -276,10 +272,12 @@ func (t table) machine(name string) Machine {
 			}
 		}
 	}
-	for _, s := range append([]State{Idle}, Trying, Early, CancelPending, Cancelling, Answered, Closing, Confirmed, Terminating, Terminated, Waiting, Refusing) { // a re-INVITE begins there
-		if seen[s] {
+	if seen[Idle] { // where a re-INVITE begins
+		m.States = append(m.States, Idle.String())
+	}
+	for s := range numStates {
+		if seen[s] && s != Idle {
 			m.States = append(m.States, s.String())
-			seen[s] = false
 		}
 	}
 	return m
