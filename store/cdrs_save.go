@@ -32,6 +32,7 @@ var (
 
 // A cdrRow is a record as rows.
 type cdrRow struct {
+	key      cdrKey
 	row      []any
 	attempts [][]any
 }
@@ -46,12 +47,6 @@ func (s *Store) SaveCDRs(ctx context.Context, records []cdr.Record) error {
 	if len(records) == 0 {
 		return nil
 	}
-	// Two processes that save the same records in different orders would wait
-	// for each other.
-	records = slices.Clone(records)
-	slices.SortStableFunc(records, func(a, b cdr.Record) int {
-		return cmp.Or(strings.Compare(a.CallID, b.CallID), a.StartedAt.Compare(b.StartedAt))
-	})
 	return s.timed(opSaveCDRs, func() error {
 		rows, err := s.cdrRows(records)
 		if err != nil {
@@ -100,6 +95,9 @@ func (s *Store) saveFresh(ctx context.Context, x tx, records []cdrRow) error {
 	return err
 }
 
+// cdrRows returns the rows of records, in the order of their keys: two
+// processes that save the same records in different orders would wait for each
+// other.
 func (s *Store) cdrRows(records []cdr.Record) ([]cdrRow, error) {
 	rows := make([]cdrRow, len(records))
 	for i := range records {
@@ -107,8 +105,11 @@ func (s *Store) cdrRows(records []cdr.Record) ([]cdrRow, error) {
 		if err != nil {
 			return nil, err
 		}
-		rows[i] = cdrRow{row, s.attemptArgs(&records[i])}
+		rows[i] = cdrRow{keyOf(&records[i]), row, s.attemptArgs(&records[i])}
 	}
+	slices.SortStableFunc(rows, func(a, b cdrRow) int {
+		return cmp.Or(strings.Compare(a.key.callID, b.key.callID), cmp.Compare(a.key.started, b.key.started))
+	})
 	return rows, nil
 }
 

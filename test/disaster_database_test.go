@@ -12,17 +12,17 @@ import (
 	"b2bua/store"
 )
 
-// outage is how long a database is away, each time. B2BUA_TEST_OUTAGE=1m makes
+// outage is how long a database is away, each time. TEST_OUTAGE=1m makes
 // it the minute that an operator should be able to count on.
 func outage(t *testing.T) time.Duration {
 	t.Helper()
-	text := os.Getenv("B2BUA_TEST_OUTAGE")
+	text := os.Getenv("TEST_OUTAGE")
 	if text == "" {
 		return 20 * time.Second
 	}
 	d, err := time.ParseDuration(text)
 	if err != nil || d <= 0 {
-		t.Fatalf("B2BUA_TEST_OUTAGE=%q is not a duration such as 1m", text)
+		t.Fatalf("TEST_OUTAGE=%q is not a duration such as 1m", text)
 	}
 	return d
 }

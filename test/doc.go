@@ -3,8 +3,8 @@
 //
 // The disasters (disaster_*_test.go) have callers and gateways that keep a
 // ledger of every call and attempt, to be held against the table of CDRs line
-// by line. A database is away for 20 s each time; B2BUA_TEST_OUTAGE=1m makes it
+// by line. A database is away for 20 s each time; TEST_OUTAGE=1m makes it
 // a minute:
 //
-//	B2BUA_TEST_OUTAGE=1m go test -race -v -timeout 20m -run Outages ./test
+//	TEST_OUTAGE=1m go test -race -v -timeout 20m -run Outages ./test
 package test
