@@ -92,21 +92,21 @@ type Op uint8
 
 // The operations of the call machine.
 const (
-	opDial    Op = iota // attempt: dial Targets[attempt-1]
-	opRing              // pass the 18x in hand to the caller
-	opJournal           // write the answer record, then say Journaled
-	opAnswer            // 200 to the caller
-	opRefuse            // status to the caller
-	opDropIn            // end the caller's leg
-	opDropOut           // end the attempt
-	opFinish            // end, by: close the record, give back what the call holds
-	opReoffer           // party: is offered what the other side offers
-	opReanswer          // party: is answered what the other side answers; the media follow
-	opRerefuse          // party: its offer is refused with status
-	opWithdraw          // party: the offer to it is taken back
-	opRestore           // party: is offered what it had before
-	opRestored          // party: has answered that; the media follow
-	opDiscard           // nothing comes of the offer
+	opDial     Op = iota // attempt: dial Targets[attempt-1]
+	opRing               // pass the 18x in hand to the caller
+	opJournal            // write the answer record, then say Journaled
+	opAnswer             // 200 to the caller
+	opRefuse             // status to the caller
+	opDropIn             // end the caller's leg
+	opDropOut            // end the attempt
+	opFinish             // end, by: close the record, give back what the call holds
+	opReoffer            // party: is offered what the other side offers
+	opReanswer           // party: is answered what the other side answers; the media follow
+	opRerefuse           // party: its offer is refused with status
+	opWithdraw           // party: the offer to it is taken back
+	opRestore            // party: is offered what it had before
+	opRestored           // party: has answered that; the media follow
+	opDiscard            // nothing comes of the offer
 	numOps
 )
 

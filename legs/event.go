@@ -14,19 +14,19 @@ type EventKind uint8
 // The events of a leg. Of re-INVITEs, what one leg reports the bridge does to the
 // other one with the verb of the same name.
 const (
-	Progress  EventKind = iota + 1 // outbound: 101-199
-	Accepted                       // outbound: the first 2xx; the bridge owes an Ack
-	Refused                        // outbound: 300-699, or no final response (see Cause)
-	Cancelled                      // inbound: CANCEL, or BYE in an early dialog
-	Acked                          // the ACK of our 2xx
-	Bye                            // the peer hung up
-	AckLost                        // our 2xx was never acknowledged; the leg hangs up
-	Ended                          // the last event of every leg
-	Reoffered                      // the peer's re-INVITE came; the bridge owes Reanswer or Rerefuse
-	Withdrawn                      // the peer has cancelled it; nothing is owed any more
-	Reanswered                     // 2xx to ours; the bridge owes an Ack
-	Rerefused                      // 300-699 to ours, or it could not be sent; nothing has changed
-	Lost                           // 408, 481 or nothing to ours; the leg hangs up
+	Progress   EventKind = iota + 1 // outbound: 101-199
+	Accepted                        // outbound: the first 2xx; the bridge owes an Ack
+	Refused                         // outbound: 300-699, or no final response (see Cause)
+	Cancelled                       // inbound: CANCEL, or BYE in an early dialog
+	Acked                           // the ACK of our 2xx
+	Bye                             // the peer hung up
+	AckLost                         // our 2xx was never acknowledged; the leg hangs up
+	Ended                           // the last event of every leg
+	Reoffered                       // the peer's re-INVITE came; the bridge owes Reanswer or Rerefuse
+	Withdrawn                       // the peer has cancelled it; nothing is owed any more
+	Reanswered                      // 2xx to ours; the bridge owes an Ack
+	Rerefused                       // 300-699 to ours, or it could not be sent; nothing has changed
+	Lost                            // 408, 481 or nothing to ours; the leg hangs up
 )
 
 var eventNames = [...]string{
