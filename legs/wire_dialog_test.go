@@ -19,7 +19,7 @@ func TestInsideADialog(t *testing.T) {
 		method string
 		status int
 	}{
-		{"OPTIONS", 200}, {"UPDATE", 405}, {"INFO", 405}, {"FROBNICATE", 405},
+		{"OPTIONS", 200}, {"UPDATE", 405}, {"INFO", 405}, {"FROBNICATE", 501},
 	}
 	for i, tt := range tests {
 		cseq := uint32(10 + i)
