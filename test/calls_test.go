@@ -24,6 +24,18 @@ type caller struct{ Early, HangUp bool }
 
 var ringing = reply{Status: 180}
 
+// offers is what hold.xml offers in an answered call, and held.xml answers.
+type offers struct {
+	First, Final reply
+	Offers       []offer
+}
+
+// offer is a re-INVITE: the directions of both descriptions.
+type offer struct {
+	CSeq          int
+	Offer, Answer string
+}
+
 // expect is what a record must say.
 type expect struct {
 	end      cdr.EndReason
@@ -58,6 +70,9 @@ func deref[T any](p *T) any {
 func TestSIPp(t *testing.T) {
 	t.Parallel()
 	answers := callee{First: ringing, Final: reply{200, true}, Answered: true}
+	hold := offers{First: ringing, Final: reply{200, true}, Offers: []offer{
+		{2, "sendonly", "recvonly"}, {3, "inactive", "inactive"}, {4, "sendrecv", "sendrecv"}, {5, "sendrecv", "sendrecv"},
+	}}
 	tests := []struct {
 		name    string
 		caller  sipp
@@ -81,6 +96,12 @@ func TestSIPp(t *testing.T) {
 			name:    "early media",
 			caller:  sipp{scenario: "uac", facts: caller{Early: true, HangUp: true}, hold: 300 * time.Millisecond},
 			callees: []sipp{{scenario: "uas", facts: callee{First: reply{183, true}, Final: reply{200, true}, Answered: true}}},
+			want:    expect{cdr.EndCompleted, cdr.ByCaller, 200, 1, true},
+		},
+		{
+			name:    "hold, and back",
+			caller:  sipp{scenario: "hold", facts: hold, hold: 300 * time.Millisecond},
+			callees: []sipp{{scenario: "held", facts: hold}},
 			want:    expect{cdr.EndCompleted, cdr.ByCaller, 200, 1, true},
 		},
 		{
