@@ -6,6 +6,7 @@
 // The order to read the files in:
 //
 //	machine.go   the call machine: pure, (event) -> actions
+//	exchange.go  its part for further offers in an answered call
 //	states.go    the same as a table, for the documentation
 //	bridge.go    the legs.Handler: a new INVITE, the events of legs, the API
 //	call.go      one call: what the machine's actions do
@@ -13,6 +14,7 @@
 //	attempt.go   one attempt: from a target to an outbound INVITE
 //	offer.go     the caller's offer on its way to an attempt, and the ports for it
 //	answer.go    an attempt's answer on its way to the caller
+//	reoffer.go   a further offer on its way to the other side, and the answer back
 //	media.go     silence, and the end of the media
 //	headers.go   what passes between the legs, and what privacy takes out
 //	limits.go    how many calls a trunk may have

@@ -12,7 +12,9 @@
 //	client.go    responses, time-outs, transport errors
 //	state.go     the two machines as tables
 //	inbound.go   the UAS machine: pure, (input, now) -> actions (echo.go, repeat.go)
-//	outbound.go  the UAC machine: likewise (dialog.go is common to both)
+//	outbound.go  the UAC machine: likewise (usage.go and dialog.go are common to both)
+//	asked.go     a re-INVITE of the peer's, in either: likewise
+//	asking.go    a re-INVITE of ours (reinvite.go: both, as the bridge and the transactions see them)
 //	perform.go   the actions, done: transactions, bytes, events
 //	hop.go       where a request goes, and its look-up
 //	fence.go     what is done when any of this panics
