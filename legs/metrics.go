@@ -29,7 +29,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		malformed:       vec("b2bua_sip_malformed_total", "Messages that did not parse, by class of the status they earned.", "class"),
 		strays:          vec("b2bua_sip_strays_total", "Messages that belong to nothing, or came from where they may not.", "kind"),
 		refused:         vec("b2bua_sip_refused_total", "Initial requests refused before any routing, by reason.", "reason"),
-		big:             vec("b2bua_sip_big_requests_total", "Requests too long for UDP: sent by tcp, or by UDP because TCP was refused, silent, failed or at its limit.", "outcome"),
+		big:             vec("b2bua_sip_big_requests_total", "Requests too long for UDP, by what became of the attempt over TCP.", "outcome"),
 		legs:            vec("b2bua_legs_total", "Legs begun, by direction.", "direction"),
 		ended: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "b2bua_legs_ended_total", Help: "Legs that have ended.",

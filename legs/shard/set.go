@@ -183,9 +183,7 @@ func (s *Set[E]) step(sh *Shard[E]) bool {
 	}
 	sh.mu.Lock()
 	for q := range sh.queue {
-		if ev, ok := sh.queue[q].pop(); ok {
-			sh.handled[q]++
-			sh.callWaiting(Queue(q))
+		if ev, ok := sh.take(Queue(q)); ok {
 			sh.mu.Unlock()
 			s.handle(sh, ev, now)
 			return true
@@ -193,6 +191,15 @@ func (s *Set[E]) step(sh *Shard[E]) bool {
 	}
 	sh.mu.Unlock()
 	return false
+}
+
+// take takes the next event of a queue. sh.mu is held.
+func (sh *Shard[E]) take(q Queue) (ev E, ok bool) {
+	if ev, ok = sh.queue[q].pop(); ok {
+		sh.handled[q]++
+		sh.callWaiting(q)
+	}
+	return ev, ok
 }
 
 // rest makes the shard idle unless something came in meanwhile.
