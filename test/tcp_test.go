@@ -1,6 +1,8 @@
 package test
 
 import (
+	"fmt"
+	"net"
 	"testing"
 	"time"
 
@@ -67,14 +69,18 @@ func TestTCP(t *testing.T) {
 // A gateway that is reached over IPv6 and over TCP, by a caller over IPv4 and UDP.
 func TestFourToSix(t *testing.T) {
 	t.Parallel()
-	for name, mode := range map[string]string{"UDP": "", "TCP": "t1"} {
-		t.Run(name, func(t *testing.T) {
-			s := serve(t, `networks: {six: {listen: ["udp://[::1]:5060", "tcp://[::1]:5060"], media: {addresses: ["::1"]}}}`)
-			gateway := "[::1]:5062"
-			if mode != "" {
-				gateway += ";transport=tcp"
-			}
-			callee := sipp{scenario: "uas", ip: "::1", port: 5062, mode: mode, facts: callee{First: ringing, Final: reply{200, true}, Answered: true}}.start(t)
+	for _, tt := range []struct {
+		name, mode, param, media string
+		ours, theirs             int
+	}{
+		{"UDP", "", "", "21000-21999", 5060, 5062},
+		{"TCP", "t1", ";transport=tcp", "22000-22999", 5064, 5066},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s := serve(t, fmt.Sprintf(`networks: {six: {listen: ["udp://[::1]:%[1]d", "tcp://[::1]:%[1]d"], media: {addresses: ["::1"], ports: %[2]s}}}`, tt.ours, tt.media))
+			gateway := fmt.Sprintf("[::1]:%d%s", tt.theirs, tt.param)
+			callee := sipp{scenario: "uas", ip: "::1", port: tt.theirs, mode: tt.mode, facts: callee{First: ringing, Final: reply{200, true}, Answered: true}}.start(t)
 			s.route(object{"network": "six"}, gateway)
 			caller := sipp{scenario: "uac", ip: s.ip(2), to: s.ip(1), facts: caller{HangUp: true}, hold: 300 * time.Millisecond}.start(t)
 			caller()
@@ -82,4 +88,56 @@ func TestFourToSix(t *testing.T) {
 			expect{cdr.EndCompleted, cdr.ByCaller, 200, 1, true}.check(t, s.cdrs(1)[0])
 		})
 	}
+}
+
+// An INVITE that is too long for UDP reaches a gateway over TCP when it takes it,
+// and over UDP when it does not.
+func TestBigInvite(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ name, mode, outcome string }{
+		{"TCP", "t1", "tcp"},
+		{"refused", "", "refused"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s := serve(t, "")
+			callee := sipp{scenario: "uas", ip: s.ip(3), mode: tt.mode, facts: callee{First: ringing, Final: reply{200, true}, Answered: true}}.start(t)
+			s.route(object{"mtu": "576"}, s.ip(3)+":5060")
+			caller := sipp{scenario: "uac", ip: s.ip(2), to: s.ip(1), facts: caller{HangUp: true}, hold: 300 * time.Millisecond}.start(t)
+			caller()
+			callee()
+			expect{cdr.EndCompleted, cdr.ByCaller, 200, 1, true}.check(t, s.cdrs(1)[0])
+			if n := s.metric("b2bua_sip_big_requests_total", tt.outcome); n != 1 {
+				t.Errorf("%v requests", n)
+			}
+		})
+	}
+}
+
+// One source takes no more connections than it may, and those that say nothing
+// are closed; a call goes through meanwhile.
+func TestConnectionFlood(t *testing.T) {
+	t.Parallel()
+	s := serve(t, "")
+	s.route(nil, s.ip(3)+":5060")
+	for range 200 { // max_per_source is 128
+		d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(s.ip(9))}, Timeout: patience}
+		c, err := d.Dial("tcp", s.ip(1)+":5060")
+		if err != nil {
+			continue // cut off already
+		}
+		defer func() { _ = c.Close() }()
+		if _, err := c.Write([]byte("INVITE sip:1 SIP/2.0\r\nVia: ")); err != nil {
+			continue
+		}
+	}
+	callee := sipp{scenario: "uas", ip: s.ip(3), facts: callee{First: ringing, Final: reply{200, true}, Answered: true}}.start(t)
+	sipp{scenario: "uac", ip: s.ip(2), to: s.ip(1), mode: "t1", facts: caller{HangUp: true}, hold: 300 * time.Millisecond}.start(t)()
+	callee()
+	if n := s.metric("b2bua_transport_refused_connections_total", `reason="source"`); n != 72 {
+		t.Errorf("%v connections refused, want 72", n)
+	}
+	s.await("connections closed for saying nothing whole", 128, func() float64 {
+		return s.metric("b2bua_transport_closed_connections_total", `reason="partial"`)
+	})
 }
