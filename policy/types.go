@@ -47,7 +47,7 @@ type Trunk struct {
 	RingTimeout    Duration     `json:"ring_timeout" yaml:"ring_timeout"`
 	EarlyDialogs   string       `json:"early_dialogs" yaml:"early_dialogs" enum:"per_answer,single"`
 	InDialogSource string       `json:"in_dialog_source" yaml:"in_dialog_source" enum:"trunk,flow,any"`
-	MTU            string       `json:"mtu" yaml:"mtu" doc:"Octets above which a request goes by TCP, or off; without a TCP listener it has no effect"`
+	MTU            string       `json:"mtu" yaml:"mtu" doc:"Octets above which a request goes by TCP, when the network has a TCP listener and the peer takes the connection; or off"`
 	HeaderPolicy   HeaderPolicy `json:"header_policy" yaml:"header_policy"`
 	Limits         Limits       `json:"limits" yaml:"limits"`
 	CreatedAt      time.Time    `json:"created_at" yaml:"-"`

@@ -30,7 +30,7 @@ func pointsAt(t *testing.T, cfg *config.Config) string {
 // by every command that reads it.
 func TestBadConfiguration(t *testing.T) {
 	t.Parallel()
-	path := write(t, "node_id: 0\nsip:\n  listen: [\"tcp://127.0.0.1:5060\"]\n  unknow: drop\nmedia: {ports: 20000-10000, timeout: 10ms}\n"+
+	path := write(t, "node_id: 0\nsip:\n  listen: [\"tls://127.0.0.1:5061\"]\n  unknow: drop\nmedia: {ports: 20000-10000, timeout: 10ms}\n"+
 		"http: {listen: \"127.0.0.1\"}\ndrain_timeout: 48h\nlog: {level: loud}\n")
 	for _, name := range []string{"serve", "check", "migrate"} {
 		status, out, complaints := command(name, "--config", path)
@@ -39,7 +39,7 @@ func TestBadConfiguration(t *testing.T) {
 		}
 		for _, want := range []string{
 			`b2bua.yaml:1: node_id: "0" must be from 1 to 65535`,
-			`b2bua.yaml:3: sip.listen[0]: "tcp://127.0.0.1:5060"`,
+			`b2bua.yaml:3: sip.listen[0]: "tls://127.0.0.1:5061"`,
 			`b2bua.yaml:4: sip.unknow: unknown key; did you mean unknown?`,
 			"media.ports", "20000-10000",
 			`b2bua.yaml:5: media.timeout: "10ms" must be from 1s to 24h`,
