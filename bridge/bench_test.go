@@ -103,14 +103,15 @@ func benchSDP(host netip.AddrPort) string {
 		"a=rtpmap:8 PCMA/8000\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-16\r\na=ptime:20\r\na=sendrecv\r\n", host.Addr())
 }
 
-// serve is a gateway that rings, answers and takes every BYE.
-func (w *wire) serve(done chan<- struct{}) {
-	defer close(done)
+// serve is a gateway that rings, answers and takes every BYE, until its line is
+// closed.
+func (w *wire) serve() {
 	for {
-		n, err := w.conn.Read(w.buf)
+		n, from, err := w.conn.ReadFromUDPAddrPort(w.buf)
 		if err != nil {
 			return
 		}
+		w.to = from
 		m, err := sipmsg.Parse(w.buf[:n])
 		if err != nil || !m.IsRequest() || m.Method == "ACK" {
 			continue
@@ -138,23 +139,25 @@ func (w *wire) respond(req *sipmsg.Message, status int, body string) {
 	w.send(string(raw))
 }
 
-// bench is a rig with lines instead of peers.
-func bench(tb testing.TB) (*rig, *wire) {
+// bench is a rig with lines instead of peers, whose trunks ask for such media.
+func bench(tb testing.TB, media string) (*rig, *wire) {
 	tb.Helper()
-	var gate *wire
 	r := newRig(tb, 0, func(c *config) {
-		gate = newWire(tb, "127.0.0.1", netip.AddrPort{})
+		gate := newWire(tb, "127.0.0.1", netip.AddrPort{})
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			gate.serve()
+		}()
+		tb.Cleanup(func() { // after the rig has stopped: its last BYE is answered too
+			_ = gate.conn.Close()
+			<-done
+		})
+		c.pbx().Media, c.carrier().Media = media, media
 		c.carrier().Gateways = []policy.Gateway{policy.NewGateway("sip:" + gate.addr().String())}
 		c.bridge.Logger, c.legs.Logger, c.relay.Logger = nil, nil, nil
 		c.relay.Networks["default"] = rtprelay.Network{Addresses: c.relay.Networks["default"].Addresses, PortMin: 20000, PortMax: 29999}
 		c.bridge.Journal = takes{}
-	})
-	gate.to = r.inner
-	done := make(chan struct{})
-	go gate.serve(done)
-	tb.Cleanup(func() {
-		_ = gate.conn.Close()
-		<-done
 	})
 	return r, newWire(tb, r.ip(callerIP), r.server)
 }
@@ -172,41 +175,53 @@ func (takes) Append(_ cdr.Mark, _ *cdr.Record, done func(error)) bool {
 // BenchmarkCall is a whole call: INVITE, 180, 200, ACK, BYE, with its ports, its
 // records and both ends, which are a good part of it.
 func BenchmarkCall(b *testing.B) {
-	r, w := bench(b)
-	b.ReportAllocs()
-	for b.Loop() {
-		w.hangup(w.setup(r.server))
+	for _, media := range []string{policy.MediaRelay, policy.MediaBypass} {
+		b.Run(media, func(b *testing.B) {
+			r, w := bench(b, media)
+			b.ReportAllocs()
+			for b.Loop() {
+				w.hangup(w.setup(r.server))
+			}
+		})
 	}
 }
 
 // BenchmarkEstablished says what a call that is up costs in memory, once its
 // transactions are over.
 func BenchmarkEstablished(b *testing.B) {
-	const calls = 1000
-	for b.Loop() {
-		r, w := bench(b)
-		w.hangup(w.setup(r.server))
-		before := heap()
-		list := make([]up, calls)
-		for i := range list {
-			list[i] = w.setup(r.server)
-		}
-		w.say(list[calls-1], "OPTIONS", 2) // its answer follows the last ACK
-		w.until("SIP/2.0 200")
-		r.advance(time.Minute)
-		r.until("the transactions are over", func() bool {
-			f, err := r.stack.Figures(b.Context())
-			return err == nil && f.ClientTransactions+f.ServerTransactions == 0
+	for _, media := range []string{policy.MediaRelay, policy.MediaBypass} {
+		b.Run(media, func(b *testing.B) {
+			for b.Loop() {
+				established(b, media)
+			}
 		})
-		after := heap()
-		own := 0
-		for _, c := range list {
-			own += 80 + len(c.to) + len(c.contact)
-		}
-		b.ReportMetric(float64(int(after)-int(before)-own)/calls, "B/call")
-		for _, c := range list {
-			w.hangup(c)
-		}
+	}
+}
+
+func established(b *testing.B, media string) {
+	const calls = 1000
+	r, w := bench(b, media)
+	w.hangup(w.setup(r.server))
+	before := heap()
+	list := make([]up, calls)
+	for i := range list {
+		list[i] = w.setup(r.server)
+	}
+	w.say(list[calls-1], "OPTIONS", 2) // its answer follows the last ACK
+	w.until("SIP/2.0 200")
+	r.advance(time.Minute)
+	r.until("the transactions are over", func() bool {
+		f, err := r.stack.Figures(b.Context())
+		return err == nil && f.ClientTransactions+f.ServerTransactions == 0
+	})
+	after := heap()
+	own := 0
+	for _, c := range list {
+		own += 80 + len(c.to) + len(c.contact)
+	}
+	b.ReportMetric(float64(int(after)-int(before)-own)/calls, "B/call")
+	for _, c := range list {
+		w.hangup(c)
 	}
 }
 
