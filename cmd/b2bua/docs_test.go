@@ -73,6 +73,7 @@ func TestShownCommands(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	cfg := demoConfig(dir)
+	cfg.HTTP.Debug = true // as the text says for the profile
 	cfg.HTTP.TokenFile = filepath.Join(dir, config.Default().HTTP.TokenFile)
 	s := started(t, cfg)
 	sh := shell{t: t, base: "http://" + s.http.Addr().String(), vars: map[string]string{"PWD": dir}}
@@ -84,7 +85,7 @@ func TestShownCommands(t *testing.T) {
 	}
 	wants := []string{
 		`"name":"pbx"`, `"name":"carrier"`, `"name":"everything"`, "sip:127.0.0.2:5062", // README
-		`"items":[]`, `"name":"everything"`, "call_id", // operations
+		`"items":[]`, `"name":"everything"`, "call_id", "\x1f\x8b", // operations; the profile is gzip
 	}
 	if len(answers) != len(wants) {
 		t.Fatalf("%d commands, %d are known", len(answers), len(wants))

@@ -89,7 +89,7 @@ func (s shell) words(line string) []string {
 
 func (s shell) curl(args []string) string {
 	s.t.Helper()
-	method, body, url, token, kind := http.MethodGet, "", "", "", ""
+	method, body, url, token, kind, file := http.MethodGet, "", "", "", "", ""
 	for i := 0; i < len(args); i++ {
 		switch args[i] {
 		case "-H":
@@ -109,6 +109,9 @@ func (s shell) curl(args []string) string {
 		case "-X":
 			i++
 			method = args[i]
+		case ">":
+			i++
+			file = args[i]
 		default:
 			url = args[i]
 		}
@@ -124,7 +127,13 @@ func (s shell) curl(args []string) string {
 	if s.base != "" {
 		base = s.base
 	}
-	return client{t: s.t, base: base, token: token}.must(method, "/"+path, body)
+	answer := client{t: s.t, base: base, token: token}.must(method, "/"+path, body)
+	if file != "" {
+		if err := os.WriteFile(s.vars["PWD"]+"/"+file, []byte(answer), 0o600); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	return answer
 }
 
 // callBob calls the SIP URI that a text shows, from a telephone that nobody
