@@ -68,6 +68,9 @@ func walk(all bool, visit func(path, full string) error) error {
 			return err
 		}
 		path = filepath.ToSlash(path)
+		if path == ".git" && !d.IsDir() {
+			return nil // that of a second work tree, which names the first
+		}
 		if !d.IsDir() {
 			return visit(path, full)
 		}
