@@ -7,10 +7,18 @@ package sipmsg
 // Timestamp (§8.2.6.1). The result shares what it repeats with req; its other
 // fields are the caller's to fill.
 func NewResponse(req *Message, status int, reason, toTag string) *Message {
+	m := new(Message)
+	m.SetResponse(req, status, reason, toTag)
+	return m
+}
+
+// SetResponse is [NewResponse] in the place of m, of which nothing is left, for
+// those who write one response after the other and keep none.
+func (m *Message) SetResponse(req *Message, status int, reason, toTag string) {
 	if reason == "" {
 		reason = ReasonPhrase(status)
 	}
-	m := &Message{
+	*m = Message{
 		Method: req.Method, Status: status, Reason: reason,
 		Vias: req.Vias, From: req.From, To: req.To, CallID: req.CallID,
 		CSeq: req.CSeq, cseqRaw: req.cseqRaw, MaxForwards: -1,
@@ -27,7 +35,6 @@ func NewResponse(req *Message, status int, reason, toTag string) *Message {
 	if status > 100 && status < 300 && !inDialog && createsDialog(req.Method) {
 		m.RecordRoutes = req.RecordRoutes
 	}
-	return m
 }
 
 func createsDialog(method string) bool {

@@ -82,7 +82,10 @@ func (u *URI) parse(s string) error {
 func (u URI) IsSIP() bool { return u.Scheme == "sip" || u.Scheme == "sips" }
 
 // String returns u as it is written.
-func (u URI) String() string { return string(u.append(nil)) }
+func (u URI) String() string {
+	var room [128]byte
+	return string(u.append(room[:0]))
+}
 
 func (u URI) append(dst []byte) []byte {
 	if u.Scheme != "" {
