@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/netip"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -176,18 +177,31 @@ func (s *Stack) Drain() { s.draining.Store(true) }
 // it still runs, on the caller's goroutine, and what it sends goes nowhere.
 func (s *Stack) Post(id shard.ID, fn func(*Core)) { s.shards.Admit(id, posted(fn)) }
 
-// Each runs fn on every shard, one after the other, and returns when the last
-// one is done. It must not be called from a shard.
+// Each runs fn on every shard, on no two at a time and in no order, and returns
+// when the last one is done or ctx ends. A shard that is busy keeps none but
+// itself waiting, and where fn has not begun by the time Each returns it never
+// does. It must not be called from a shard.
 func (s *Stack) Each(ctx context.Context, fn func(*Core)) error {
-	done := make(chan struct{}, 1)
+	var one sync.Mutex // held by the shard that runs fn
+	over := false
+	done := make(chan struct{}, len(s.cores))
 	for i := range s.cores {
 		s.Post(shard.ID(i), func(c *Core) {
 			defer func() { done <- struct{}{} }()
-			fn(c)
+			one.Lock()
+			defer one.Unlock()
+			if !over {
+				fn(c)
+			}
 		})
+	}
+	for range s.cores {
 		select {
 		case <-done:
 		case <-ctx.Done():
+			one.Lock()
+			defer one.Unlock()
+			over = true
 			return context.Cause(ctx)
 		}
 	}
