@@ -3,6 +3,7 @@ package legs
 import (
 	"net/netip"
 	"strings"
+	"time"
 
 	"b2bua/legs/shard"
 	"b2bua/legs/sipmsg"
@@ -31,7 +32,7 @@ func (c *Core) response(p *packet) {
 		c.late(p)
 		return
 	}
-	c.stack.metrics.responses.WithLabelValues("received", tx.Method, class(m.Status)).Inc()
+	c.stack.metrics.response(received, tx.Method, m.Status)
 	c.leg = tx.leg
 	invite := tx.Kind == txn.Invite
 	if invite && m.Status >= 300 && tx.Ack == nil {
@@ -137,7 +138,7 @@ type clientTimer clientTx
 
 func (t *clientTimer) enter(c *Core) {
 	tx := (*clientTx)(t)
-	tx.alarm = alarm{}
+	tx.alarm.at = time.Time{}
 	c.leg = tx.leg
 	c.applyClient(tx, tx.Fire(c.now))
 }

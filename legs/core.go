@@ -213,8 +213,8 @@ func (c *Core) send(flow transport.Flow, raw []byte) {
 
 // An alarm is the one timer of a transaction or leg.
 type alarm struct {
-	timer *Timer
-	at    time.Time
+	timer Timer
+	at    time.Time // zero: it is not set
 }
 
 // set moves an alarm to at; zero stops it.
@@ -222,11 +222,10 @@ func (c *Core) set(a *alarm, at time.Time, in input) {
 	if at.Equal(a.at) {
 		return
 	}
-	if a.timer != nil {
+	a.at = at
+	if at.IsZero() {
 		a.timer.Stop()
-	}
-	*a = alarm{at: at}
-	if !at.IsZero() {
-		a.timer = c.shard.Wheel.Schedule(at, in)
+	} else {
+		c.shard.Wheel.Set(&a.timer, at, in)
 	}
 }

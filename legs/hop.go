@@ -51,7 +51,7 @@ func (c *Core) start(l leg, a action) {
 
 func (c *Core) open(tx *clientTx, a action, raw []byte) {
 	tx.cseq = a.msg.CSeq
-	c.stack.metrics.requests.WithLabelValues("sent", a.msg.Method).Inc()
+	c.stack.metrics.request(sent, a.msg.Method)
 	c.begin(tx, a.msg.Method, a.branch, raw)
 }
 

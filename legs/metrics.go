@@ -14,6 +14,7 @@ type Metrics struct {
 	legs            *prometheus.CounterVec // direction
 	ended           prometheus.Counter
 	panics          prometheus.Counter
+	counts          counts
 }
 
 // NewMetrics makes the collectors and registers them; a nil registerer keeps

@@ -91,7 +91,7 @@ func (c *Core) Dial(owner any, peer Peer, call *Call) *Outbound {
 	c.stack.cfg.Budget.Vouch(peer.Address.Addr(), c.now)
 	l := &Outbound{}
 	l.shell = shell{core: c, owner: owner, hopURI: call.hop(), hopAddr: peer.Address, hopListener: peer.Listener, hopHome: true}
-	c.stack.metrics.legs.WithLabelValues("outbound").Inc()
+	c.stack.metrics.leg(outbound)
 	l.step(nil, func(out *script) {
 		l.OutboundState = newOutbound(out, call, c.NewSeed(), local, remote)
 		c.enlist(l)
@@ -297,7 +297,7 @@ type inboundTimer Inbound
 
 func (t *inboundTimer) enter(c *Core) {
 	l := (*Inbound)(t)
-	l.alarm = alarm{}
+	l.alarm.at = time.Time{}
 	c.leg = l
 	l.step(nil, l.fire)
 }
@@ -306,7 +306,7 @@ type outboundTimer Outbound
 
 func (t *outboundTimer) enter(c *Core) {
 	l := (*Outbound)(t)
-	l.alarm = alarm{}
+	l.alarm.at = time.Time{}
 	c.leg = l
 	l.step(nil, l.fire)
 }

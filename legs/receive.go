@@ -51,7 +51,7 @@ func (s *Stack) receiveOne(pkt *transport.Packet) {
 		return
 	}
 	sipmsg.StampReceived(m, pkt.Flow.Peer)
-	s.metrics.requests.WithLabelValues("received", methodLabel(m.Method)).Inc()
+	s.metrics.request(received, m.Method)
 	s.receiveRequest(pkt.Flow, m)
 }
 
@@ -192,7 +192,7 @@ func (s *Stack) stateless(flow transport.Flow, m *sipmsg.Message) (transport.Out
 	if err != nil {
 		return transport.Outgoing{}, false
 	}
-	s.metrics.responses.WithLabelValues("sent", methodLabel(m.Method), class(m.Status)).Inc()
+	s.metrics.response(sent, m.Method, m.Status)
 	flow.Peer = responsePeer(flow, &m.Vias[0])
 	return transport.Outgoing{Flow: flow, Data: raw}, true
 }
@@ -241,17 +241,4 @@ func requestOf(raw []byte) (method, branch string, ok bool) {
 		return "", "", false
 	}
 	return string(line), string(rest[:end]), true
-}
-
-// otherMethod stands for every method that no RFC names.
-const otherMethod = "other"
-
-// methodLabel keeps a peer from inventing metric labels.
-func methodLabel(method string) string {
-	switch method {
-	case "INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "REGISTER", "PRACK", "UPDATE", "INFO", "REFER",
-		"SUBSCRIBE", "NOTIFY", "PUBLISH", "MESSAGE":
-		return method
-	}
-	return otherMethod
 }

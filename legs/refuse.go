@@ -41,7 +41,7 @@ func refuseInitial(m *sipmsg.Message, draining bool) *sipmsg.Message {
 // refuseMethod tells a method that is not for us from one that nobody has heard
 // of (RFC 3261 §21.4.6, §21.5.2).
 func refuseMethod(m *sipmsg.Message, tag string) *sipmsg.Message {
-	if methodLabel(m.Method) == otherMethod {
+	if methodIndex(m.Method) == 0 {
 		return sipmsg.NewResponse(m, 501, "", tag)
 	}
 	return with(sipmsg.NewResponse(m, 405, "", tag), "Allow", allow)

@@ -1,6 +1,8 @@
 package legs
 
 import (
+	"time"
+
 	"b2bua/legs/sipmsg"
 	"b2bua/legs/transport"
 	"b2bua/legs/txn"
@@ -214,7 +216,7 @@ func (c *Core) invite(p *packet) {
 	l.core = c
 	tx.leg, c.leg = l, l
 	c.enlist(l)
-	c.stack.metrics.legs.WithLabelValues("inbound").Inc()
+	c.stack.metrics.leg(inbound)
 	c.answer(tx, sipmsg.NewResponse(m, 100, "", ""))
 	inv := &Invite{
 		Source: p.flow.Peer, Listener: listener, Trunk: p.trunk.Name,
@@ -265,7 +267,7 @@ func (c *Core) answer(tx *serverTx, m *sipmsg.Message) {
 }
 
 func (c *Core) answerRaw(tx *serverTx, status int, raw []byte) {
-	c.stack.metrics.responses.WithLabelValues("sent", methodLabel(tx.Method), class(status)).Inc()
+	c.stack.metrics.response(sent, tx.Method, status)
 	c.applyServer(tx, tx.Respond(status, raw, c.now))
 	if status >= 200 {
 		tx.req = nil
@@ -293,7 +295,7 @@ type serverTimer serverTx
 
 func (t *serverTimer) enter(c *Core) {
 	tx := (*serverTx)(t)
-	tx.alarm = alarm{}
+	tx.alarm.at = time.Time{}
 	if tx.leg != nil {
 		c.leg = tx.leg
 	}

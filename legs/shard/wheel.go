@@ -38,7 +38,8 @@ type level[E any] struct {
 	slot [slots]*Timer[E]
 }
 
-// A Timer is one event to come. Make one with [Wheel.Schedule].
+// A Timer is one event to come: made by [Wheel.Schedule], or part of what it is
+// for, and given to [Wheel.Set].
 type Timer[E any] struct {
 	wheel      *Wheel[E] // nil once fired or stopped
 	next, prev *Timer[E]
@@ -54,14 +55,23 @@ func NewWheel[E any](now time.Time) *Wheel[E] { return &Wheel[E]{base: now} }
 // than 10 ms after it. A time that has passed means the next tick: a timer that
 // is scheduled while timers run never fires in the same run.
 func (w *Wheel[E]) Schedule(at time.Time, ev E) *Timer[E] {
+	t := new(Timer[E])
+	w.Set(t, at, ev)
+	return t
+}
+
+// Set is [Wheel.Schedule] with a timer of the caller's own, which may be the zero
+// Timer, or one that has fired, was stopped or is scheduled: that one moves. It
+// allocates nothing. The Timer must not be copied afterwards.
+func (w *Wheel[E]) Set(t *Timer[E], at time.Time, ev E) {
 	tick := tickAt(w.base, at)
 	if w.base.Add(time.Duration(tick) * Resolution).Before(at) {
 		tick++
 	}
-	t := &Timer[E]{wheel: w, tick: max(tick, w.floor+1), ev: ev}
+	t.Stop()
+	t.wheel, t.tick, t.ev = w, max(tick, w.floor+1), ev
 	w.insert(t)
 	w.n++
-	return t
 }
 
 // Stop makes sure that the timer does not fire. Stopping one that has fired or
