@@ -2,6 +2,7 @@ package cdr
 
 import (
 	"os"
+	"runtime"
 	"testing"
 	"time"
 )
@@ -33,12 +34,12 @@ func BenchmarkEncode(b *testing.B) {
 }
 
 // BenchmarkJournal is a whole call, answer and end, through a real disk with
-// 64 callers who wait for done.
+// 1024 callers who wait for done.
 func BenchmarkJournal(b *testing.B) {
 	j := openJournal(b, JournalConfig{Dir: b.TempDir()})
 	answered, ended := mediaRecord(1), mediaRecord(1)
 	answered.EndedAt = nil
-	b.SetParallelism(32)
+	b.SetParallelism(1024 / runtime.GOMAXPROCS(0))
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {
 		done := make(chan error, 1)

@@ -13,6 +13,7 @@ import (
 //
 //	journal.go  Append: encode, queue                      any goroutine
 //	queue.go    a bounded list
+//	gather.go   how long to wait for more                  the journal's goroutine
 //	writer.go   queue → write(2) → done                    the journal's goroutine
 //	syncer.go   fsync in groups                            the syncer's goroutine
 //	settle.go   what became of written entries             the journal's goroutine
@@ -40,6 +41,7 @@ type JournalConfig struct {
 	Dir            string           // where segments, checkpoint and dead letters live; made 0700
 	NodeID         string           // written into every segment
 	SegmentSize    int64            // octets after which a new segment is begun [16 MiB]
+	Gather         time.Duration    // longest wait of an entry for its write(2), when entries come faster than one in it; others do not wait [2ms]
 	SyncEvery      time.Duration    // longest wait of a written entry for its fsync [10ms]
 	HeartbeatEvery time.Duration    // while calls are live [1s]
 	Queue          int              // entries waiting to be written; beyond half of it only Ended is taken [32768]
@@ -59,6 +61,7 @@ func (c JournalConfig) withDefaults() JournalConfig {
 		}
 	}
 	def(&c.SegmentSize, 16<<20)
+	def((*int64)(&c.Gather), int64(2*time.Millisecond))
 	def((*int64)(&c.SyncEvery), int64(10*time.Millisecond))
 	def((*int64)(&c.HeartbeatEvery), int64(time.Second))
 	def(&c.QueueBytes, 64<<20)
@@ -85,8 +88,8 @@ func (c JournalConfig) validate() error {
 	switch {
 	case c.Dir == "":
 		return errors.New("cdr: journal: Dir is empty")
-	case c.SegmentSize < 0 || c.SyncEvery < 0 || c.HeartbeatEvery < 0:
-		return errors.New("cdr: journal: SegmentSize, SyncEvery and HeartbeatEvery must not be negative")
+	case c.SegmentSize < 0 || c.Gather < 0 || c.SyncEvery < 0 || c.HeartbeatEvery < 0:
+		return errors.New("cdr: journal: SegmentSize, Gather, SyncEvery and HeartbeatEvery must not be negative")
 	case c.Queue < 2 || c.QueueBytes < 0 || c.Unsynced < 0:
 		return errors.New("cdr: journal: Queue must be 2 or more, QueueBytes and Unsynced must not be negative")
 	}
@@ -113,11 +116,13 @@ type Journal struct {
 	current  *segment         // nil before the first entry and after a failure
 	live     map[string]place // newest entry of each call that has not ended
 	liveSize int64            // octets of those entries
-	chunk    []byte           // what one write(2) takes
-	pending  []item           // written, not yet known to be synced
-	pendSize int64            // octets of those
-	owed     []item           // not written because the disk would not
-	lsn      uint64           // counts entries
+	gather   gatherer
+	batch    []item // what drain has in hand
+	chunk    []byte // what one write(2) takes
+	pending  []item // written, not yet known to be synced
+	pendSize int64  // octets of those
+	owed     []item // not written because the disk would not
+	lsn      uint64 // counts entries
 	barriers []barrier
 	carrying []string // calls still to be carried out of the oldest segment
 	failing  bool     // the last write failed; keeps the log short
@@ -159,6 +164,7 @@ func Open(cfg JournalConfig) (*Journal, error) {
 	j := &Journal{
 		cfg: cfg, run: newRun(), lock: lock,
 		queue:    queue{limit: cfg.Queue, limitSize: cfg.QueueBytes},
+		gather:   gatherer{rest: cfg.Gather},
 		live:     map[string]place{},
 		wake:     make(chan struct{}, 1),
 		dirty:    make(chan struct{}, 1),

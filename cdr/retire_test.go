@@ -23,6 +23,7 @@ func TestSegmentsAreDeleted(t *testing.T) {
 		}
 		var sink memorySink
 		flushAll(t, j, &sink)
+		time.Sleep(j.cfg.Gather)
 		synctest.Wait()
 		if n := len(segmentFiles(t, dir)); n > 1 {
 			t.Errorf("%d segments left", n)

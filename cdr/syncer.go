@@ -18,12 +18,12 @@ func (j *Journal) sync() {
 	defer pause.Stop()
 	for {
 		select {
-		case <-j.dirty:
+		case <-pause.C: // since the sync before; no write wakes this goroutine during it
 		case <-j.stopSync:
 			return
 		}
 		select {
-		case <-pause.C: // since the sync before
+		case <-j.dirty:
 		case <-j.stopSync:
 			return
 		}

@@ -16,6 +16,8 @@ func (j *Journal) write() {
 	defer close(j.wrote)
 	tick := time.NewTicker(j.cfg.HeartbeatEvery)
 	defer tick.Stop()
+	rest := time.NewTimer(0)
+	defer rest.Stop()
 	for {
 		select {
 		case <-j.wake:
@@ -24,7 +26,8 @@ func (j *Journal) write() {
 			j.payOwed()
 			j.measure()
 		case <-j.closing:
-			for j.drain() {
+			for more := true; more; {
+				_, more = j.drain()
 				j.settle()
 			}
 			j.payOwed()
@@ -32,28 +35,36 @@ func (j *Journal) write() {
 			return
 		}
 		j.settle()
-		j.drain()
+		n, _ := j.drain()
 		j.retire()
+		if d := j.gather.wrote(n, time.Now()); d > 0 {
+			rest.Reset(d)
+			select {
+			case <-rest.C:
+			case <-j.closing:
+			}
+		}
 	}
 }
 
 // drain writes what is queued, unless too much waits for its sync already:
-// then the syncer's wake continues it. It reports whether it left anything.
-func (j *Journal) drain() (more bool) {
-	var batch []item
+// then the syncer's wake continues it. It returns how many entries it took and
+// whether it left any.
+func (j *Journal) drain() (n int, more bool) {
 	for {
 		select {
 		case <-j.closing: // the last chance: no limit
 		default:
 			if j.pendSize >= j.cfg.Unsynced {
-				return true
+				return n, true
 			}
 		}
-		if batch = j.queue.take(batch[:0], writeChunk); len(batch) == 0 {
-			return false
+		if j.batch = j.queue.take(j.batch[:0], writeChunk); len(j.batch) == 0 {
+			return n, false
 		}
-		j.writeBatch(batch)
-		clear(batch)
+		n += len(j.batch)
+		j.writeBatch(j.batch)
+		clear(j.batch)
 	}
 }
 
