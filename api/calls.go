@@ -51,7 +51,7 @@ func (a *api) registerCalls() {
 	}, a.hangupCall)
 }
 
-func (a *api) listCalls(_ context.Context, in *listCallsInput) (*output[page[cdr.Record]], error) {
+func (a *api) listCalls(ctx context.Context, in *listCallsInput) (*output[page[cdr.Record]], error) {
 	var from position
 	if in.Cursor != "" {
 		var ok bool
@@ -59,8 +59,12 @@ func (a *api) listCalls(_ context.Context, in *listCallsInput) (*output[page[cdr
 			return nil, badCursor(in.Cursor)
 		}
 	}
+	live, err := a.cfg.Calls.List(ctx)
+	if err != nil {
+		return nil, err
+	}
 	var items []cdr.Record
-	for _, r := range a.cfg.Calls.List() {
+	for _, r := range live {
 		if in.selects(&r) && (in.Cursor == "" || from.after(positionOf(&r))) {
 			items = append(items, r)
 		}
@@ -88,22 +92,23 @@ func (in *listCallsInput) selects(r *cdr.Record) bool {
 		(in.Answered == "" || (in.Answered == "true") == (r.AnsweredAt != nil))
 }
 
-func (a *api) getCall(_ context.Context, in *callInput) (*output[cdr.Record], error) {
-	r, ok := a.cfg.Calls.Get(in.ID)
-	if !ok {
-		return nil, noSuchCall(in.ID)
+func (a *api) getCall(ctx context.Context, in *callInput) (*output[cdr.Record], error) {
+	r, err := a.cfg.Calls.Get(ctx, in.ID)
+	if err != nil {
+		return nil, callProblem(in.ID, err)
 	}
 	return &output[cdr.Record]{r}, nil
 }
 
-func (a *api) hangupCall(_ context.Context, in *hangupInput) (*struct{}, error) {
-	err := a.cfg.Calls.Hangup(in.ID)
-	if errors.Is(err, cdr.ErrNotFound) {
-		return nil, noSuchCall(in.ID)
-	}
-	return nil, err
+func (a *api) hangupCall(ctx context.Context, in *hangupInput) (*struct{}, error) {
+	return nil, callProblem(in.ID, a.cfg.Calls.Hangup(ctx, in.ID))
 }
 
-func noSuchCall(id string) *Problem {
+// callProblem says where to look when there is no such call; other errors, and
+// nil, stay what they are.
+func callProblem(id string, err error) error {
+	if !errors.Is(err, cdr.ErrNotFound) {
+		return err
+	}
 	return newProblem(CodeNotFound, "no such call is in progress; the record of one that has ended is at /v1/cdrs/%s", url.PathEscape(id))
 }

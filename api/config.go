@@ -51,13 +51,16 @@ type Config struct {
 
 // Calls is what the API needs of the calls in progress. Records are copies.
 type Calls interface {
-	List() []cdr.Record
-	Get(callID string) (cdr.Record, bool)
+	List(ctx context.Context) ([]cdr.Record, error)
+
+	// Get returns one call. The error wraps [cdr.ErrNotFound] when no such
+	// call is live.
+	Get(ctx context.Context, callID string) (cdr.Record, error)
 
 	// Hangup begins to end a call, with BYE or CANCEL on its legs, and
 	// returns before it has ended. The error wraps [cdr.ErrNotFound] when no
 	// such call is live.
-	Hangup(callID string) error
+	Hangup(ctx context.Context, callID string) error
 }
 
 // CDRs is what the API needs of the store of ended calls.

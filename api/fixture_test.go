@@ -99,23 +99,22 @@ type memoryCalls struct {
 	fail    error
 }
 
-func (c *memoryCalls) List() []cdr.Record { return slices.Clone(c.records) }
-
-func (c *memoryCalls) Get(callID string) (cdr.Record, bool) {
-	for _, r := range c.records {
-		if r.CallID == callID {
-			return r, true
-		}
-	}
-	return cdr.Record{}, false
+func (c *memoryCalls) List(context.Context) ([]cdr.Record, error) {
+	return slices.Clone(c.records), c.fail
 }
 
-func (c *memoryCalls) Hangup(callID string) error {
-	if c.fail != nil {
-		return c.fail
+func (c *memoryCalls) Get(_ context.Context, callID string) (cdr.Record, error) {
+	for _, r := range c.records {
+		if r.CallID == callID {
+			return r, c.fail
+		}
 	}
-	if _, ok := c.Get(callID); !ok {
-		return cdr.ErrNotFound
+	return cdr.Record{}, cmp.Or(c.fail, error(cdr.ErrNotFound))
+}
+
+func (c *memoryCalls) Hangup(ctx context.Context, callID string) error {
+	if _, err := c.Get(ctx, callID); err != nil {
+		return err
 	}
 	c.hungUp = append(c.hungUp, callID)
 	return nil

@@ -75,7 +75,7 @@ func TestMethodNotAllowedNamesThoseThatAre(t *testing.T) {
 // panicky panics where it is asked for the calls.
 type panicky struct{ memoryCalls }
 
-func (*panicky) List() []cdr.Record { panic("boom") }
+func (*panicky) List(context.Context) ([]cdr.Record, error) { panic("boom") }
 
 func TestPanicCostsOneRequest(t *testing.T) {
 	t.Parallel()

@@ -94,6 +94,8 @@ func TestProblems(t *testing.T) {
 		{name: "policy_unavailable", method: "POST", path: "/v1/trunks", body: somePBX, prepare: func(f *fixture) { f.store.Fail(errDown) }, status: 503},
 		{name: "store_slow", method: "GET", path: "/v1/cdrs", prepare: func(f *fixture) { f.cdrs.fail = fmt.Errorf("store: %w", context.DeadlineExceeded) }, status: 503},
 		{name: "export_fails_at_once", method: "GET", path: "/v1/cdrs/export", prepare: func(f *fixture) { f.cdrs.fail = errors.New("secret") }, status: 500},
+		{name: "calls_slow", method: "GET", path: "/v1/calls", prepare: func(f *fixture) { f.calls.fail = context.DeadlineExceeded }, status: 503},
+		{name: "call_slow", method: "GET", path: "/v1/calls/x", prepare: func(f *fixture) { f.calls.fail = context.DeadlineExceeded }, status: 503},
 		{name: "hangup_fails", method: "POST", path: "/v1/calls/x/actions/hangup", prepare: func(f *fixture) { f.calls.fail = fmt.Errorf("no: %w", cdr.ErrNotFound) }, status: 404},
 	}
 	for _, tt := range tests {

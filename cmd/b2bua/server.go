@@ -302,7 +302,7 @@ func (s *server) startHTTP(ctx context.Context) error {
 	}
 	s.token = token
 	handler := api.New(api.Config{
-		Policy: s.policy, Calls: calls{s.bridge}, CDRs: s.store, Ready: s.ready,
+		Policy: s.policy, Calls: s.bridge, CDRs: s.store, Ready: s.ready,
 		Unavailable: store.ErrUnavailable,
 		Metrics:     promhttp.HandlerFor(s.reg, promhttp.HandlerOpts{}), Token: token, Debug: s.cfg.HTTP.Debug,
 		Version: buildVersion(), Logger: s.log, Own: api.NewMetrics(s.reg),
@@ -327,33 +327,4 @@ func (s *server) ready() error {
 		return errors.New("draining: no new calls")
 	}
 	return nil
-}
-
-// calls shows the bridge's live calls to the API.
-type calls struct{ b *bridge.Bridge }
-
-// callTimeout bounds how long the API waits for a shard.
-const callTimeout = 5 * time.Second
-
-func (c calls) List() []cdr.Record {
-	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
-	defer cancel()
-	list, err := c.b.List(ctx)
-	if err != nil {
-		return nil
-	}
-	return list
-}
-
-func (c calls) Get(callID string) (cdr.Record, bool) {
-	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
-	defer cancel()
-	r, err := c.b.Get(ctx, callID)
-	return r, err == nil
-}
-
-func (c calls) Hangup(callID string) error {
-	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
-	defer cancel()
-	return c.b.Hangup(ctx, callID)
 }
