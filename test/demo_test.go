@@ -3,6 +3,7 @@ package test
 import (
 	"context"
 	"errors"
+	"os"
 	"os/exec"
 	"strings"
 	"testing"
@@ -54,5 +55,32 @@ func TestDemoNotices(t *testing.T) {
 				t.Errorf("exit status %d\n%s", status, out)
 			}
 		})
+	}
+}
+
+// Who reads only the first lines, as `| head` does, leaves nothing behind.
+func TestDemoUnread(t *testing.T) {
+	t.Parallel()
+	out, in, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	dir := t.TempDir()
+	cmd := exec.CommandContext(ctx, serverBinary, "demo", "--talk", "1s")
+	cmd.Stdout, cmd.Env = in, append(os.Environ(), "TMPDIR="+dir)
+	if err := errors.Join(cmd.Start(), in.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := out.Read(make([]byte, 1)); err != nil {
+		t.Error(err)
+	}
+	if err := errors.Join(out.Close(), cmd.Wait()); err != nil {
+		t.Error(err)
+	}
+	left, err := os.ReadDir(dir)
+	if err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, error %v", left, err)
 	}
 }

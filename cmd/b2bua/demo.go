@@ -28,6 +28,7 @@ type demoCommand struct {
 func (c demoCommand) Run(out io.Writer) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	signal.Ignore(syscall.SIGPIPE) // who reads no further (| head) must not keep us from tidying up
 	return c.run(ctx, out, slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})))
 }
 
@@ -62,8 +63,9 @@ func (c demoCommand) show(ctx context.Context, out io.Writer, s *server) error {
 	defer d.Close()
 	err = d.Run(ctx)
 	if err == nil && c.Stay {
-		_, _ = fmt.Fprintf(out, guide, s.stack.Listeners()[0].Addr, "http://"+s.http.Addr().String(), s.token)
-		<-ctx.Done()
+		if _, err = fmt.Fprintf(out, guide, s.stack.Listeners()[0].Addr, "http://"+s.http.Addr().String(), s.token); err == nil {
+			<-ctx.Done()
+		}
 	}
 	return errors.Join(err, s.shutdown())
 }
