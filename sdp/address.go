@@ -81,13 +81,13 @@ func (m *Media) SetAddress(rtp, rtcp netip.AddrPort, mux bool) {
 }
 
 func (m *Media) setConnection(addr netip.Addr) {
-	line := "c=" + netAddress(addr)
-	if indexType(m.lines, 'c') < 0 {
-		if i := indexType(m.session.lines, 'c'); i >= 0 && m.session.lines[i] == line {
-			return
-		}
+	said, own := "", indexType(m.lines, 'c') >= 0
+	if i := indexType(m.session.lines, 'c'); i >= 0 {
+		said = m.session.lines[i]
 	}
-	m.lines = setLine(m.lines, line, "mi")
+	if line := connectionLine(said, addr); own || line != said {
+		m.lines = setLine(m.lines, line, "mi")
+	}
 }
 
 func (m *Media) setRTCP(rtp, rtcp netip.AddrPort) {
@@ -100,8 +100,8 @@ func (m *Media) setRTCP(rtp, rtcp netip.AddrPort) {
 	case rtcp.Addr() == rtp.Addr():
 		m.lines = setAttribute(m.lines, "rtcp", "a=rtcp:"+strconv.Itoa(int(rtcp.Port())))
 	default:
-		m.lines = setAttribute(m.lines, "rtcp",
-			"a=rtcp:"+strconv.Itoa(int(rtcp.Port()))+" "+netAddress(rtcp.Addr()))
+		line := "a=rtcp:" + strconv.Itoa(int(rtcp.Port())) + " "
+		m.lines = setAttribute(m.lines, "rtcp", string(appendAddress([]byte(line), rtcp.Addr())))
 	}
 }
 

@@ -2,6 +2,7 @@ package sdp
 
 import (
 	"fmt"
+	"math/bits"
 	"slices"
 	"strings"
 )
@@ -97,8 +98,26 @@ func shareFormat(o, a *Media) bool {
 			return slices.ContainsFunc(offered, func(g string) bool { return strings.EqualFold(f, g) })
 		})
 	}
+	if shareNumber(o, a) {
+		return true
+	}
 	offered := o.Codecs()
 	return slices.ContainsFunc(a.Codecs(), func(c Codec) bool {
 		return slices.ContainsFunc(offered, c.Same)
 	})
+}
+
+// shareNumber reports whether a payload type stands for the same encoding on both
+// sides, as it nearly always does.
+func shareNumber(o, a *Media) bool {
+	offered, answered := o.PayloadSet(), a.PayloadSet()
+	for i := range offered {
+		for both := offered[i] & answered[i]; both != 0; both &= both - 1 {
+			pt := uint8(i*64 + bits.TrailingZeros64(both))
+			if o.Codec(pt).Same(a.Codec(pt)) {
+				return true
+			}
+		}
+	}
+	return false
 }

@@ -32,21 +32,37 @@ func (m *Media) PayloadTypes() []uint8 {
 	var types []uint8
 	for rest := m.fields().formats; rest != ""; {
 		var format string
-		if format, rest = nextField(rest); format == "" {
-			continue
-		}
-		if pt, err := strconv.ParseUint(format, 10, 7); err == nil {
-			types = append(types, uint8(pt))
+		format, rest = nextField(rest)
+		if pt, ok := payloadType(format); ok {
+			types = append(types, pt)
 		}
 	}
 	return types
 }
 
+// payloadType reads a number from 0 to 127.
+func payloadType(s string) (pt uint8, ok bool) {
+	n := 0
+	for i := range len(s) {
+		if n = 10*n + int(s[i]) - '0'; s[i] < '0' || s[i] > '9' || n > 127 {
+			return 0, false
+		}
+	}
+	return uint8(n), s != ""
+}
+
 // PayloadSet returns the payload types as a set of bits, number 0 the lowest
 // bit of the first word. It is zero when the m-line is not RTP.
 func (m *Media) PayloadSet() (set [2]uint64) {
-	for _, pt := range m.PayloadTypes() {
-		set[pt>>6] |= 1 << (pt & 63)
+	if !m.RTP() {
+		return set
+	}
+	for rest := m.fields().formats; rest != ""; {
+		var format string
+		format, rest = nextField(rest)
+		if pt, ok := payloadType(format); ok {
+			set[pt>>6] |= 1 << (pt & 63)
+		}
 	}
 	return set
 }
@@ -55,12 +71,12 @@ func (m *Media) PayloadSet() (set [2]uint64) {
 // a static one without.
 func (m *Media) Codec(pt uint8) Codec {
 	for _, line := range m.lines {
-		name, value, ok := attributeOf(line)
-		if !ok || name != "rtpmap" {
+		value, ok := strings.CutPrefix(line, "a=rtpmap:")
+		if !ok {
 			continue
 		}
-		number, rest := nextField(value)
-		if n, err := strconv.ParseUint(number, 10, 7); err != nil || n != uint64(pt) {
+		number, rest := nextField(trimRight(value))
+		if n, ok := payloadType(number); !ok || n != pt {
 			continue
 		}
 		if c, ok := parseEncoding(rest); ok {
@@ -98,7 +114,10 @@ func parseEncoding(value string) (Codec, bool) {
 		return Codec{}, false
 	}
 	c := Codec{Name: name, ClockRate: int(hz), Channels: 1}
-	if n, err := strconv.ParseUint(channels, 10, 15); hasChannels && err == nil && n > 0 {
+	if !hasChannels {
+		return c, true
+	}
+	if n, err := strconv.ParseUint(channels, 10, 15); err == nil && n > 0 {
 		c.Channels = int(n)
 	}
 	return c, true

@@ -86,11 +86,13 @@ func parseDirection(name string) (Direction, bool) {
 // findDirection returns the first direction attribute among lines and where
 // it stands, or -1.
 func findDirection(lines []string) (Direction, int) {
+	const end = len("a=sendrecv") // the names are equally long
 	for i, line := range lines {
-		if name, _, ok := attributeOf(line); ok {
-			if d, ok := parseDirection(name); ok {
-				return d, i
-			}
+		if len(line) < end {
+			continue
+		}
+		if d, ok := parseDirection(line[2:end]); ok && isAttribute(line, line[2:end]) {
+			return d, i
 		}
 	}
 	return SendRecv, -1

@@ -1,9 +1,9 @@
 package sdp
 
 import (
-	"fmt"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -22,12 +22,10 @@ import (
 // [Media.SetAddress].
 func (s *Session) Anonymise(o Origin) {
 	s.SetOrigin(o)
-	s.SetSessionName("-")
-	s.lines = removeTypes(s.lines, "iuep")
-	s.lines = slices.DeleteFunc(s.lines, namesPeer)
+	s.lines = setLine(s.lines, "s=-", "vo")
+	s.lines = slices.DeleteFunc(s.lines, speaksOfPeer)
 	for _, m := range s.media {
-		m.lines = removeTypes(m.lines, "i")
-		m.lines = slices.DeleteFunc(m.lines, namesPeer)
+		m.lines = slices.DeleteFunc(m.lines, func(line string) bool { return line[0] == 'i' || namesPeer(line) })
 	}
 	s.maskCNAMEs(o.ID)
 }
@@ -47,17 +45,20 @@ func (s *Session) maskCNAMEs(id uint64) {
 				n = len(seen)
 				seen = append(seen, cname)
 			}
-			m.lines[i] = fmt.Sprintf("a=ssrc:%s cname:%x-%d", source, id, n+1)
+			var buf [64]byte
+			b := append(append(append(buf[:0], "a=ssrc:"...), source...), " cname:"...)
+			b = append(strconv.AppendUint(b, id, 16), '-')
+			m.lines[i] = string(strconv.AppendInt(b, int64(n)+1, 10))
 		}
 	}
 }
 
 // splitCNAME reads "a=ssrc:SOURCE cname:CNAME".
 func splitCNAME(line string) (source, cname string, ok bool) {
-	name, value, _ := attributeOf(line)
-	if name != "ssrc" {
+	if !strings.HasPrefix(line, "a=ssrc:") {
 		return "", "", false
 	}
+	_, value, _ := attributeOf(line)
 	source, rest := nextField(value)
 	cname, ok = strings.CutPrefix(strings.TrimLeft(rest, blank), "cname:")
 	return source, cname, ok
@@ -87,7 +88,7 @@ func (s *Session) Relay(addr netip.Addr) {
 		}
 	}
 	if indexType(s.lines, 'c') >= 0 {
-		s.lines = setLine(s.lines, "c="+netAddress(addr), "")
+		s.lines = setLine(s.lines, connectionLine("", addr), "")
 	}
 	s.lines = removeAttribute(s.lines, "rtcp") // means nothing here, but would name an address
 	s.lines = slices.DeleteFunc(s.lines, namesTransport)
@@ -98,6 +99,16 @@ func (s *Session) Relay(addr netip.Addr) {
 		}
 		m.lines = slices.DeleteFunc(m.lines, namesTransport)
 	}
+}
+
+// speaksOfPeer reports whether line is one of the session's that Anonymise
+// removes.
+func speaksOfPeer(line string) bool {
+	switch line[0] {
+	case 'i', 'u', 'e', 'p':
+		return true
+	}
+	return namesPeer(line)
 }
 
 // namesPeer reports whether line is an attribute that Anonymise removes.

@@ -14,11 +14,27 @@ const blank = " \t"
 
 // nextField cuts the next field off value; field is "" when there is none.
 func nextField(value string) (field, rest string) {
-	value = strings.TrimLeft(value, blank)
-	if i := strings.IndexAny(value, blank); i >= 0 {
-		return value[:i], value[i+1:]
+	start := 0
+	for start < len(value) && isBlank(value[start]) {
+		start++
 	}
-	return value, ""
+	end := start
+	for end < len(value) && !isBlank(value[end]) {
+		end++
+	}
+	if end == len(value) {
+		return value[start:], ""
+	}
+	return value[start:end], value[end+1:]
+}
+
+func isBlank(c byte) bool { return c == ' ' || c == '\t' }
+
+func trimRight(s string) string {
+	for s != "" && isBlank(s[len(s)-1]) {
+		s = s[:len(s)-1]
+	}
+	return s
 }
 
 func appendLines(b []byte, lines []string) []byte {
@@ -27,6 +43,19 @@ func appendLines(b []byte, lines []string) []byte {
 		b = append(b, '\r', '\n')
 	}
 	return b
+}
+
+// cutLines cuts lines with CRLF ends off the front of text; ok is false when it
+// does not begin with them.
+func cutLines(text string, lines []string) (rest string, ok bool) {
+	for _, line := range lines {
+		n := len(line)
+		if len(text) < n+2 || text[:n] != line || text[n:n+2] != "\r\n" {
+			return text, false
+		}
+		text = text[n+2:]
+	}
+	return text, true
 }
 
 // indexType returns the index of the first line of a type, or -1.
@@ -73,19 +102,27 @@ func attributeOf(line string) (name, value string, ok bool) {
 	if line[0] != 'a' {
 		return "", "", false
 	}
-	name, value, _ = strings.Cut(strings.TrimRight(line[2:], blank), ":")
+	name = trimRight(line[2:])
+	if i := strings.IndexByte(name, ':'); i >= 0 {
+		name, value = name[:i], name[i+1:]
+	}
 	return name, value, true
 }
 
+// isAttribute reports whether attributeOf names the line so.
 func isAttribute(line, name string) bool {
-	n, _, ok := attributeOf(line)
-	return ok && n == name
+	if line[0] != 'a' || !strings.HasPrefix(line[2:], name) {
+		return false
+	}
+	rest := line[2+len(name):]
+	return rest == "" || rest[0] == ':' || trimRight(rest) == ""
 }
 
 func attribute(lines []string, name string) (value string, ok bool) {
 	for _, line := range lines {
-		if n, v, isAttr := attributeOf(line); isAttr && n == name {
-			return v, true
+		if isAttribute(line, name) {
+			_, value, ok = attributeOf(line)
+			return value, ok
 		}
 	}
 	return "", false
@@ -94,8 +131,9 @@ func attribute(lines []string, name string) (value string, ok bool) {
 func attributes(lines []string, name string) []string {
 	var values []string
 	for _, line := range lines {
-		if n, v, ok := attributeOf(line); ok && n == name {
-			values = append(values, v)
+		if isAttribute(line, name) {
+			_, value, _ := attributeOf(line)
+			values = append(values, value)
 		}
 	}
 	return values

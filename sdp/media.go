@@ -167,7 +167,7 @@ func (m *Media) Disable() {
 		m.lines = removeTypes(m.lines, "c")
 		return
 	}
-	m.lines = setLine(m.lines, "c="+netAddress(netip.Addr{}), "mi") // RFC 8866 §5.7 wants one
+	m.lines = setLine(m.lines, connectionLine("", netip.Addr{}), "mi") // RFC 8866 §5.7 wants one
 }
 
 func (m *Media) setPort(port int) {
@@ -180,11 +180,14 @@ func (m *Media) setPort(port int) {
 }
 
 func (f mediaFields) line() string {
-	port := strconv.Itoa(f.port)
+	var buf [128]byte
+	b := append(append(append(buf[:0], "m="...), f.kind...), ' ')
+	b = strconv.AppendInt(b, int64(f.port), 10)
 	if f.count > 0 {
-		port += "/" + strconv.Itoa(f.count)
+		b = strconv.AppendInt(append(b, '/'), int64(f.count), 10)
 	}
-	return "m=" + f.kind + " " + port + " " + f.proto + " " + f.formats
+	b = append(append(append(b, ' '), f.proto...), ' ')
+	return string(append(b, f.formats...))
 }
 
 func hasSuffixFold(s, suffix string) bool {

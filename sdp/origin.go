@@ -1,7 +1,6 @@
 package sdp
 
 import (
-	"fmt"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -47,7 +46,11 @@ func (o Origin) line() string {
 	if username == "" || strings.ContainsAny(username, " \t\r\n\x00") {
 		username = "-"
 	}
-	return fmt.Sprintf("o=%s %d %d %s", username, o.ID, o.Version, netAddress(o.Address))
+	var buf [128]byte
+	b := append(append(append(buf[:0], "o="...), username...), ' ')
+	b = append(strconv.AppendUint(b, o.ID, 10), ' ')
+	b = append(strconv.AppendUint(b, o.Version, 10), ' ')
+	return string(appendAddress(b, o.Address))
 }
 
 type originFields struct {
@@ -60,8 +63,11 @@ func splitOrigin(value string) (f originFields, ok bool) {
 	rest := value
 	var fields [5]string
 	for i := len(fields) - 1; i >= 0; i-- {
-		rest = strings.TrimRight(rest, blank)
-		cut := strings.LastIndexAny(rest, blank)
+		rest = trimRight(rest)
+		cut := len(rest) - 1
+		for cut >= 0 && !isBlank(rest[cut]) {
+			cut--
+		}
 		if cut < 0 {
 			return f, false
 		}
@@ -72,17 +78,28 @@ func splitOrigin(value string) (f originFields, ok bool) {
 	return f, rest != ""
 }
 
-// netAddress writes "IN IP4 192.0.2.1" or "IN IP6 2001:db8::1".
-func netAddress(addr netip.Addr) string {
+// appendAddress writes "IN IP4 192.0.2.1" or "IN IP6 2001:db8::1".
+func appendAddress(b []byte, addr netip.Addr) []byte {
 	addr = addr.Unmap().WithZone("")
 	switch {
 	case !addr.IsValid():
-		return "IN IP4 0.0.0.0"
+		return append(b, "IN IP4 0.0.0.0"...)
 	case addr.Is4():
-		return "IN IP4 " + addr.String()
+		return addr.AppendTo(append(b, "IN IP4 "...))
 	default:
-		return "IN IP6 " + addr.String()
+		return addr.AppendTo(append(b, "IN IP6 "...))
 	}
+}
+
+// connectionLine returns line when it says c= with the address, else one that
+// does.
+func connectionLine(line string, addr netip.Addr) string {
+	var buf [64]byte
+	b := appendAddress(append(buf[:0], "c="...), addr)
+	if string(b) == line {
+		return line
+	}
+	return string(b)
 }
 
 // parseAddr reads an address literal; the zero Addr means that it is none. A

@@ -52,12 +52,12 @@ func (l Limits) Parse(b []byte) (*Session, error) {
 	if len(b) > l.Bytes {
 		return nil, &ParseError{Reason: fmt.Sprintf("%d octets, the limit is %d", len(b), l.Bytes)}
 	}
-	text := string(b)
-	lines, mediaCount, err := l.split(text)
+	s := &Session{text: string(b)}
+	lines, mediaCount, err := l.split(s.text, s.room[:0])
 	if err != nil {
 		return nil, err
 	}
-	s := assemble(lines, mediaCount)
+	s.assemble(lines, mediaCount)
 	if err := s.check(); err != nil {
 		return nil, err
 	}
@@ -78,11 +78,13 @@ func (l Limits) withDefaults() Limits {
 	return l
 }
 
-// split cuts text into lines without their ends, checks the form of each, and
-// counts the m-lines.
-func (l Limits) split(text string) (lines []string, media int, err error) {
-	count := strings.Count(text, "\n") + 1
-	lines = make([]string, 0, min(count, l.Lines+1))
+// split cuts text into lines without their ends, in room when they fit, checks
+// the form of each, and counts the m-lines.
+func (l Limits) split(text string, room []string) (lines []string, media int, err error) {
+	lines = room
+	if count := min(strings.Count(text, "\n")+1, l.Lines+1); count > cap(lines) {
+		lines = make([]string, 0, count)
+	}
 	for number := 1; text != ""; number++ {
 		line, rest, _ := strings.Cut(text, "\n")
 		text = rest
@@ -133,10 +135,13 @@ func malformed(line string) string {
 // assemble groups lines into the session part and one part per m-line. All
 // parts share one array, each with its capacity cut, so that growing one
 // copies it instead of overwriting the next.
-func assemble(lines []string, mediaCount int) *Session {
-	s := &Session{}
-	medias := make([]Media, 0, mediaCount)
-	s.media = make([]*Media, 0, mediaCount)
+func (s *Session) assemble(lines []string, mediaCount int) {
+	medias := s.first[:0]
+	s.media = s.firsts[:0]
+	if mediaCount > len(s.first) {
+		medias = make([]Media, 0, mediaCount)
+		s.media = make([]*Media, 0, mediaCount)
+	}
 	end := len(lines)
 	for i, line := range lines {
 		if line[0] == 'm' {
@@ -153,7 +158,6 @@ func assemble(lines []string, mediaCount int) *Session {
 		medias = append(medias, Media{session: s, lines: lines[start:end:end]})
 		s.media = append(s.media, &medias[len(medias)-1])
 	}
-	return s
 }
 
 // check makes sure that what the other methods rely on is there.

@@ -13,6 +13,12 @@ import (
 type Session struct {
 	lines []string // the lines before the first m=, without line ends
 	media []*Media // one per m-line, in order, rejected ones included
+	text  string   // what was parsed
+
+	// A telephone's description fits in here: then lines and media are these.
+	room   [20]string
+	first  [1]Media
+	firsts [1]*Media
 }
 
 // Bytes returns the description with CRLF line ends.
@@ -34,8 +40,18 @@ func (s *Session) Bytes() []byte {
 	return b
 }
 
-// String returns the description as it would be sent.
-func (s *Session) String() string { return string(s.Bytes()) }
+// String returns the description as it would be sent. It allocates nothing when
+// that is what was parsed.
+func (s *Session) String() string {
+	rest, ok := cutLines(s.text, s.lines)
+	for i := 0; ok && i < len(s.media); i++ {
+		rest, ok = cutLines(rest, s.media[i].lines)
+	}
+	if ok && rest == "" {
+		return s.text
+	}
+	return string(s.Bytes())
+}
 
 // Clone returns a copy that shares nothing that can be changed.
 func (s *Session) Clone() *Session {
@@ -43,12 +59,17 @@ func (s *Session) Clone() *Session {
 	for _, m := range s.media {
 		size += len(m.lines)
 	}
-	all := make([]string, 0, size)
+	c := &Session{text: s.text}
+	all := c.room[:0]
+	if size > len(c.room) {
+		all = make([]string, 0, size)
+	}
 	all = append(all, s.lines...)
 	for _, m := range s.media {
 		all = append(all, m.lines...)
 	}
-	return assemble(all, len(s.media))
+	c.assemble(all, len(s.media))
+	return c
 }
 
 // Media returns the m-lines in order. A disabled one keeps its place (RFC 3264
@@ -146,7 +167,7 @@ func (s *Session) UnmarshalJSON(b []byte) error {
 	if err != nil {
 		return err
 	}
-	s.lines, s.media = parsed.lines, parsed.media
+	s.lines, s.media, s.text = parsed.lines, parsed.media, parsed.text
 	for _, m := range s.media {
 		m.session = s
 	}
