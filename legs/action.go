@@ -1,10 +1,6 @@
 package legs
 
-import (
-	"time"
-
-	"b2bua/legs/sipmsg"
-)
+import "time"
 
 type actionKind uint8
 
@@ -27,12 +23,12 @@ const (
 // does them.
 type action struct {
 	kind   actionKind
-	msg    *sipmsg.Message
+	re     bool // it is about the peer's re-INVITE
+	ev     int  // index in the script's events
+	msg    *draft
 	hop    string // URI
 	branch string // of a request
 	raw    []byte
-	re     bool // it is about the peer's re-INVITE
-	ev     Event
 }
 
 // Timers are the base timers of RFC 3261 §17 that the legs themselves need.
@@ -44,13 +40,19 @@ type script struct {
 	now    time.Time
 	timers Timers
 	acts   []action
+	events []Event
+	drafts []*draft // that may be written again
 }
 
 func (s *script) do(a action) { s.acts = append(s.acts, a) }
 
-func (s *script) respond(m *sipmsg.Message) { s.do(action{kind: actRespond, msg: m}) }
-func (s *script) reply(m *sipmsg.Message)   { s.do(action{kind: actReply, msg: m}) }
-func (s *script) event(ev Event)            { s.do(action{kind: actEvent, ev: ev}) }
+func (s *script) respond(d *draft) { s.do(action{kind: actRespond, msg: d}) }
+func (s *script) reply(d *draft)   { s.do(action{kind: actReply, msg: d}) }
+
+func (s *script) event(ev Event) {
+	s.do(action{kind: actEvent, ev: len(s.events)})
+	s.events = append(s.events, ev)
+}
 
 // over ends the leg: the last event, and nothing after it.
 func (s *script) over() {

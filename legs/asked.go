@@ -22,17 +22,17 @@ type asked struct {
 // tells the bridge unless there is no room for another offer now.
 func (s *usage) reinvited(out *script, m *sipmsg.Message) {
 	if !s.Dialog.orders(m.CSeq) {
-		out.reply(sipmsg.NewResponse(m, 500, "", "")) // RFC 3261 §12.2.2
+		out.reply(out.answer(m, 500, "")) // RFC 3261 §12.2.2
 		return
 	}
 	if bad := m.HeaderValues("Require"); len(bad) > 0 {
-		out.reply(with(sipmsg.NewResponse(m, 420, "", ""), "Unsupported", strings.Join(bad, ", ")))
+		out.reply(out.answer(m, 420, "").with("Unsupported", strings.Join(bad, ", ")))
 		return
 	}
 	if s.Asking != nil {
 		to, _ := askingEdges.next(s.Asking.State, InInvite)
 		if to != Idle {
-			out.reply(sipmsg.NewResponse(m, 491, "", "")) // RFC 3261 §14.2: ours is out
+			out.reply(out.answer(m, 491, "")) // RFC 3261 §14.2: ours is out
 			return
 		}
 		s.rerefused(out, Event{Status: 491})
@@ -43,8 +43,8 @@ func (s *usage) reinvited(out *script, m *sipmsg.Message) {
 	}
 	to, ok := askedEdges.next(was, InInvite)
 	if was == Trying || !ok {
-		again := sipmsg.NewResponse(m, 500, "", "") // RFC 3261 §14.2: we owe an answer
-		out.reply(with(again, "Retry-After", strconv.Itoa(s.draw(11))))
+		again := out.answer(m, 500, "") // RFC 3261 §14.2: we owe an answer
+		out.reply(again.with("Retry-After", strconv.Itoa(s.draw(11))))
 		return
 	}
 	if was == Answered { // it proves as much as the ACK would (RFC 5407 §3.1.4)
@@ -52,25 +52,17 @@ func (s *usage) reinvited(out *script, m *sipmsg.Message) {
 	}
 	s.Asked = &asked{State: to, Invite: echoOf(m), CSeq: m.CSeq, Target: targetOf(m.Contacts)}
 	out.do(action{kind: actAdopt})
-	out.reply(sipmsg.NewResponse(m, 100, "", ""))
+	out.reply(out.answer(m, 100, ""))
 	out.event(eventOf(Reoffered, m))
 }
 
-// rewrite builds a response to the peer's re-INVITE.
-func (s *usage) rewrite(status int, headers []sipmsg.Header, body Body) *sipmsg.Message {
-	m := s.Asked.Invite.response(status, "", "")
-	m.RecordRoutes = nil // the route set stays (RFC 3261 §12.2)
-	m.Headers = make([]sipmsg.Header, 0, 2+len(headers))
-	if status < 300 {
-		m.Contacts = []sipmsg.Address{s.Local.contact(s.Dialog.LocalTag)}
-		with(m, "Allow", allow)
-	}
-	if s.Local.Product != "" {
-		with(m, "Server", s.Local.Product)
-	}
-	m.Headers = append(m.Headers, headers...)
-	m.ContentType, m.Body = body.Type, body.Data
-	return m
+// rewrite drafts a response to the peer's re-INVITE.
+func (s *usage) rewrite(out *script, status int, headers []sipmsg.Header, body Body) *draft {
+	d := out.draft()
+	s.Asked.Invite.response(&d.Message, status, "", "")
+	d.RecordRoutes = nil // the route set stays (RFC 3261 §12.2)
+	s.fill(d, headers, body)
+	return d
 }
 
 // reanswer accepts the peer's re-INVITE: 200, again until the ACK. From now on
@@ -81,7 +73,9 @@ func (s *usage) reanswer(out *script, body Body) {
 		return
 	}
 	k := s.Asked
-	raw, err := s.rewrite(200, nil, body).Bytes()
+	d := s.rewrite(out, 200, nil, body)
+	raw, err := d.Bytes()
+	out.release(d)
 	if err != nil { // the parser has made it impossible
 		panic(err)
 	}
@@ -96,20 +90,20 @@ func (s *usage) reanswer(out *script, body Body) {
 // rerefuse refuses the peer's re-INVITE: everything stays as it was.
 func (s *usage) rerefuse(out *script, status int, headers []sipmsg.Header) {
 	if to, ok := s.askedNext(InRefuse); ok {
-		s.finalAsked(out, to, s.rewrite(status, headers, Body{}))
+		s.finalAsked(out, to, s.rewrite(out, status, headers, Body{}))
 	}
 }
 
-func (s *usage) finalAsked(out *script, to State, m *sipmsg.Message) {
+func (s *usage) finalAsked(out *script, to State, d *draft) {
 	s.Asked.State, s.Asked.Invite = to, nil
-	out.do(action{kind: actRespond, msg: m, re: true})
+	out.do(action{kind: actRespond, msg: d, re: true})
 }
 
 // askedCancel takes the peer's CANCEL, which is answered in any case.
 func (s *usage) askedCancel(out *script, m *sipmsg.Message) {
-	out.reply(sipmsg.NewResponse(m, 200, "", s.Dialog.LocalTag))
+	out.reply(out.answer(m, 200, s.Dialog.LocalTag))
 	if to, ok := s.askedNext(InCancel); ok && m.CSeq == s.Asked.CSeq {
-		s.finalAsked(out, to, s.rewrite(487, nil, Body{}))
+		s.finalAsked(out, to, s.rewrite(out, 487, nil, Body{}))
 		out.event(Event{Kind: Withdrawn, Reason: reasonOf(m)})
 	}
 }
@@ -138,7 +132,7 @@ func (s *usage) askedHangup(out *script) {
 	switch to, ok := s.askedNext(InHangup); {
 	case !ok:
 	case to == Refusing:
-		s.finalAsked(out, to, s.rewrite(487, nil, Body{}))
+		s.finalAsked(out, to, s.rewrite(out, 487, nil, Body{}))
 	default:
 		s.Asked = nil
 	}

@@ -47,10 +47,10 @@ func (s *usage) turn(out *script) {
 		return
 	}
 	s.Dialog.LocalCSeq++
-	a := s.Dialog.request("INVITE", s.Dialog.LocalCSeq, &s.Local, &s.Seed)
+	a := s.Dialog.request(out, "INVITE", s.Dialog.LocalCSeq, &s.Local, &s.Seed)
 	k.State, k.CSeq, k.Branch = to, a.msg.CSeq, a.branch
-	a.msg.Contacts = []sipmsg.Address{s.Local.contact(s.Dialog.LocalTag)}
-	with(a.msg, "Allow", allow)
+	a.msg.at(s.Local.contact(s.Dialog.LocalTag))
+	a.msg.with("Allow", allow)
 	a.msg.ContentType, a.msg.Body = k.Body.Type, k.Body.Data
 	out.do(a)
 }
@@ -72,16 +72,17 @@ func (s *usage) withdraw(out *script) {
 }
 
 func (s *usage) recancel(out *script) {
-	a := s.like("CANCEL")
+	a := s.like(out, "CANCEL")
 	a.kind = actCancel
 	out.do(a)
 }
 
-// like builds what a CANCEL and the ACK of a refusal have in common with our
+// like drafts what a CANCEL and the ACK of a refusal have in common with our
 // re-INVITE (RFC 3261 §9.1, §17.1.1.3).
-func (s *usage) like(method string) action {
-	a := s.Dialog.within(method, s.Asking.CSeq, s.Asking.Branch, &s.Local)
-	a.msg.Headers = nil
+func (s *usage) like(out *script, method string) action {
+	a := action{kind: actRequest, branch: s.Asking.Branch, msg: out.draft()}
+	a.msg.from(s.Local.via(a.branch))
+	s.Dialog.within(&a, method, s.Asking.CSeq)
 	return a
 }
 
@@ -90,7 +91,7 @@ func (s *usage) reAckOf(final *sipmsg.Message) []byte {
 	if s.Asking == nil || final.CSeq != s.Asking.CSeq {
 		return nil
 	}
-	a := s.like("ACK")
+	a := s.like(&script{}, "ACK")
 	a.msg.To = final.To
 	raw, err := a.msg.Bytes()
 	if err != nil {
@@ -158,7 +159,7 @@ func (s *usage) acknowledged(out *script, body Body) {
 }
 
 func (s *usage) reack(out *script, body Body) {
-	a := s.Dialog.request("ACK", s.Asking.CSeq, &s.Local, &s.Seed)
+	a := s.Dialog.request(out, "ACK", s.Asking.CSeq, &s.Local, &s.Seed)
 	a.msg.ContentType, a.msg.Body = body.Type, body.Data
 	s.Asking = nil
 	raw, err := a.msg.Bytes()
@@ -181,7 +182,7 @@ func (s *usage) ackAgain(out *script, cseq uint32) {
 			return
 		}
 	}
-	a := s.Dialog.request("ACK", cseq, &s.Local, &s.Seed)
+	a := s.Dialog.request(out, "ACK", cseq, &s.Local, &s.Seed)
 	if raw, err := a.msg.Bytes(); err == nil {
 		out.do(action{kind: actSend, raw: raw, hop: a.hop})
 	}

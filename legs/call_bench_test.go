@@ -54,7 +54,7 @@ func (r *relay) event(_ *Core, ev Event) {
 		p.out.Hangup("")
 	default:
 	}
-	r.lab.events = nil
+	r.lab.events = r.lab.events[:0]
 }
 
 // carrierInvite is what a carrier sends: 17 headers and an SDP.

@@ -25,7 +25,7 @@ type Core struct {
 	clients txn.Table[*clientTx]
 	legs    map[string]leg // by every local tag
 
-	acts   []action             // of the last step, for the next one to use
+	script *script              // of the last step, for the next one to use
 	events []Event              // for the bridge, delivered when the step is done
 	next   int                  // the first of them that is not delivered yet
 	out    []transport.Outgoing // written when the shard is drained
@@ -146,12 +146,8 @@ var errNoResolver = errors.New("legs: a host name, and Config.Resolver is nil")
 // Resolve finds the addresses of a URI's host, and calls done on this shard:
 // at once for an IP address, else when the look-up is over.
 func (c *Core) Resolve(uri sipmsg.URI, done func(*Core, []netip.AddrPort, error)) {
-	port := uri.Port
-	if port == 0 {
-		port = 5060
-	}
-	if addr, err := netip.ParseAddr(uri.Host); err == nil {
-		done(c, []netip.AddrPort{netip.AddrPortFrom(addr.Unmap(), uint16(port))}, nil)
+	if addr, ok := literal(uri); ok {
+		done(c, []netip.AddrPort{addr}, nil)
 		return
 	}
 	r := c.stack.cfg.Resolver
@@ -160,7 +156,7 @@ func (c *Core) Resolve(uri sipmsg.URI, done func(*Core, []netip.AddrPort, error)
 		return
 	}
 	owner := c.culprit()
-	r.Resolve(resolve.Request{Host: uri.Host, Port: port, Transport: transportOf(uri)}, func(a resolve.Answer) {
+	r.Resolve(resolve.Request{Host: uri.Host, Port: int(portOf(uri)), Transport: transportOf(uri)}, func(a resolve.Answer) {
 		c.Post(func(c *Core) {
 			c.Blame(owner)
 			done(c, a.Targets, a.Err)

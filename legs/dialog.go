@@ -16,17 +16,34 @@ type Local struct {
 	Product   string // User-Agent and Server; empty sends none
 }
 
-func (l *Local) via(branch string) sipmsg.Via {
-	return sipmsg.Via{Raw: "SIP/2.0/" + upper(l.Transport) + " " + l.Host + ";branch=" + branch + ";rport"}
+// via is the Via of a request with that branch.
+func (l *Local) via(branch string) string {
+	return "SIP/2.0/" + upper(l.Transport) + " " + l.Host + branchParam + branch + viaTail
+}
+
+const (
+	branchParam = ";branch="
+	viaTail     = ";rport"
+)
+
+// newVia is a Via with a new branch, which is a part of it.
+func (l *Local) newVia(seed *shard.Seed) (via, branch string) {
+	var room [192]byte
+	b := append(append(room[:0], "SIP/2.0/"...), upper(l.Transport)...)
+	b = append(append(append(b, ' '), l.Host...), branchParam...)
+	at := len(b)
+	b = seed.AppendBranch(b)
+	end := len(b)
+	via = string(append(b, viaTail...))
+	return via, via[at:end]
 }
 
 // contact has the tag as its user part: it tells nothing and is no other leg's.
 func (l *Local) contact(tag string) sipmsg.Address {
-	uri := "<sip:" + tag + "@" + l.Host
-	if l.Transport != "udp" {
-		uri += ";transport=" + l.Transport
+	if l.Transport == "udp" {
+		return sipmsg.Address{Raw: "<sip:" + tag + "@" + l.Host + ">"}
 	}
-	return sipmsg.Address{Raw: uri + ">"}
+	return sipmsg.Address{Raw: "<sip:" + tag + "@" + l.Host + ";transport=" + l.Transport + ">"}
 }
 
 func upper(transport string) string {
@@ -34,6 +51,15 @@ func upper(transport string) string {
 		return "UDP"
 	}
 	return strings.ToUpper(transport)
+}
+
+// newParty is a From or To with a new tag, which is a part of it.
+func newParty(raw string, seed *shard.Seed) (party, tag string) {
+	var room [256]byte
+	b := append(append(room[:0], raw...), ";tag="...)
+	at := len(b)
+	party = string(seed.AppendNext(b))
+	return party, party[at:]
 }
 
 // A Remote is where a leg's INVITE came from or went to, and who may speak for
@@ -59,43 +85,39 @@ type Dialog struct {
 	Routes       []string
 }
 
-// request builds a request inside the dialog (RFC 3261 §12.2.1.1). The action's
+// request drafts a request inside the dialog (RFC 3261 §12.2.1.1). The action's
 // hop is the URI whose host the request goes to.
-func (d *Dialog) request(method string, cseq uint32, l *Local, seed *shard.Seed) action {
-	return d.within(method, cseq, seed.Branch(), l)
+func (d *Dialog) request(out *script, method string, cseq uint32, l *Local, seed *shard.Seed) action {
+	via, branch := l.newVia(seed)
+	a := action{kind: actRequest, branch: branch, msg: out.draft()}
+	a.msg.from(via)
+	d.within(&a, method, cseq)
+	if l.Product != "" {
+		a.msg.with("User-Agent", l.Product)
+	}
+	return a
 }
 
-// within is request with a branch that is there already.
-func (d *Dialog) within(method string, cseq uint32, branch string, l *Local) action {
-	a := action{kind: actRequest, hop: d.RemoteTarget, branch: branch}
-	a.msg = &sipmsg.Message{
-		Method:      method,
-		RequestURI:  d.RemoteTarget,
-		Vias:        []sipmsg.Via{l.via(a.branch)},
-		From:        sipmsg.Address{Raw: d.LocalParty},
-		To:          sipmsg.Address{Raw: d.RemoteParty},
-		CallID:      d.CallID,
-		CSeq:        cseq,
-		MaxForwards: 70,
-	}
-	if l.Product != "" {
-		with(a.msg, "User-Agent", l.Product)
-	}
+// within drafts what every request inside the dialog has, but for its Via.
+func (d *Dialog) within(a *action, method string, cseq uint32) {
+	m := &a.msg.Message
+	m.Method, m.CSeq, m.CallID, m.MaxForwards = method, cseq, d.CallID, 70
+	m.From.Raw, m.To.Raw = d.LocalParty, d.RemoteParty
+	a.hop, m.RequestURI = d.RemoteTarget, d.RemoteTarget
 	if len(d.Routes) == 0 {
-		return a
+		return
 	}
 	routes := d.Routes
 	if first, err := sipmsg.ParseAddress(routes[0]); err == nil {
 		a.hop = requestURI(first.URI)
 		if !first.URI.Params.Has("lr") { // a strict router
-			a.msg.RequestURI = a.hop
+			m.RequestURI = a.hop
 			routes = append(routes[1:len(routes):len(routes)], "<"+d.RemoteTarget+">")
 		}
 	}
 	for _, r := range routes {
-		a.msg.Routes = append(a.msg.Routes, sipmsg.Address{Raw: r})
+		m.Routes = append(m.Routes, sipmsg.Address{Raw: r})
 	}
-	return a
 }
 
 // sees reports whether an in-dialog request carries this dialog's ids.
@@ -115,11 +137,15 @@ func (d *Dialog) orders(cseq uint32) bool {
 
 // learn takes the peer's half of the dialog from a message of its: the target,
 // the route set, its tag. They are copied, all in one piece, so that a dialog
-// does not keep the datagram that made it.
-func (d *Dialog) learn(party *sipmsg.Address, contacts, routes []sipmsg.Address, fallback string) {
+// does not keep the datagram that made it. When the message has no target, hop
+// is where it came from or went to.
+func (d *Dialog) learn(party *sipmsg.Address, contacts, routes []sipmsg.Address, hop string) {
 	d.RemoteTag, d.RemoteParty = party.Tag(), party.Raw
 	if d.RemoteTarget = targetOf(contacts); d.RemoteTarget == "" {
-		d.RemoteTarget = fallback
+		d.RemoteTarget = hop
+	}
+	if d.RemoteTarget == "" {
+		d.RemoteTarget = party.URI.String()
 	}
 	d.Routes = nil
 	if len(routes) > 0 {
@@ -128,8 +154,8 @@ func (d *Dialog) learn(party *sipmsg.Address, contacts, routes []sipmsg.Address,
 			d.Routes[i] = routes[i].Raw
 		}
 	}
-	own := make([]*string, 0, 8)
-	own = append(own, &d.CallID, &d.RemoteTag, &d.RemoteParty, &d.RemoteTarget)
+	var room [8]*string
+	own := append(room[:0], &d.CallID, &d.RemoteTag, &d.RemoteParty, &d.RemoteTarget)
 	for i := range d.Routes {
 		own = append(own, &d.Routes[i])
 	}
@@ -137,12 +163,12 @@ func (d *Dialog) learn(party *sipmsg.Address, contacts, routes []sipmsg.Address,
 }
 
 // targetOf is the URI that a peer is reached by, from its Contact; "" when there
-// is none that can be used.
+// is none that can be used. It is a string of its own.
 func targetOf(contacts []sipmsg.Address) string {
 	if len(contacts) == 0 || contacts[0].URI.Host == "" {
 		return ""
 	}
-	return strings.Clone(requestURI(contacts[0].URI))
+	return requestURI(contacts[0].URI)
 }
 
 // detach gives strings a memory of their own, one block for all.

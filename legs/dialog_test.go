@@ -35,7 +35,7 @@ func TestDialogRequest(t *testing.T) {
 			d := Dialog{CallID: "c", LocalParty: "<sip:l>;tag=l", RemoteParty: "<sip:r>;tag=r", RemoteTarget: target, Routes: tt.routes}
 			before := slices.Clone(tt.routes)
 			seed := seedOf(3)
-			a := d.request("BYE", 9, &ours, &seed)
+			a := d.request(&script{}, "BYE", 9, &ours, &seed)
 			var sent []string
 			for _, r := range a.msg.Routes {
 				sent = append(sent, r.Raw)
@@ -118,7 +118,7 @@ func TestEchoIsPlainData(t *testing.T) {
 	t.Parallel()
 	m := parse(t, callerInvite)
 	e := echoOf(m)
-	first, err := e.response(180, "", "tb").Bytes()
+	first, err := bytesOfEcho(e)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,7 +130,7 @@ func TestEchoIsPlainData(t *testing.T) {
 	if err := json.Unmarshal(b, &read); err != nil {
 		t.Fatal(err)
 	}
-	second, err := read.response(180, "", "tb").Bytes()
+	second, err := bytesOfEcho(read)
 	if err != nil || string(first) != string(second) {
 		t.Errorf("%v\n%s\n%s", err, first, second)
 	}
@@ -142,6 +142,12 @@ func TestEchoIsPlainData(t *testing.T) {
 	if json.Unmarshal([]byte(`"eA=="`), &read) == nil || json.Unmarshal([]byte(`7`), &read) == nil {
 		t.Error("read back from rubbish")
 	}
+}
+
+func bytesOfEcho(e *echo) ([]byte, error) {
+	var m sipmsg.Message
+	e.response(&m, 180, "", "tb")
+	return m.Bytes()
 }
 
 func TestRepeat(t *testing.T) {
@@ -179,7 +185,7 @@ func TestRepeat(t *testing.T) {
 func TestLocal(t *testing.T) {
 	t.Parallel()
 	tcp := Local{Transport: "tcp", Host: "h"}
-	if v := tcp.via("b").Raw; v != "SIP/2.0/TCP h;branch=b;rport" {
+	if v := tcp.via("b"); v != "SIP/2.0/TCP h;branch=b;rport" {
 		t.Error(v)
 	}
 	if c := tcp.contact("t").Raw; c != "<sip:t@h;transport=tcp>" {

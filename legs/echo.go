@@ -12,20 +12,19 @@ import (
 // letter.
 type echo struct{ msg *sipmsg.Message }
 
-func echoOf(req *sipmsg.Message) *echo {
-	m := sipmsg.NewResponse(req, 100, "", "")
-	m.Headers, m.RecordRoutes = nil, req.RecordRoutes
-	return &echo{m}
-}
+func echoOf(req *sipmsg.Message) *echo { return &echo{req} }
 
-// response builds a response to the request.
-func (e *echo) response(status int, reason, tag string) *sipmsg.Message {
-	return sipmsg.NewResponse(e.msg, status, reason, tag)
+// response makes m a response to the request.
+func (e *echo) response(m *sipmsg.Message, status int, reason, tag string) {
+	m.SetResponse(e.msg, status, reason, tag)
 }
 
 // MarshalJSON writes the echo as the bytes of a 100.
 func (e *echo) MarshalJSON() ([]byte, error) {
-	raw, err := e.msg.Bytes()
+	var m sipmsg.Message
+	m.SetResponse(e.msg, 100, "", "")
+	m.Headers, m.RecordRoutes = nil, e.msg.RecordRoutes
+	raw, err := m.Bytes()
 	if err != nil {
 		return nil, err
 	}

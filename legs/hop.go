@@ -11,9 +11,11 @@ import (
 // A sending waits for its way: the address of its next hop, and over a stream the
 // connection to it.
 type sending struct {
-	hop  string
-	size int // of the request, in bytes
-	send func(way, error)
+	kind           actionKind // actRequest, actDismiss or actSend
+	cseq           uint32
+	hop            string // URI
+	method, branch string
+	raw            []byte
 }
 
 // A way is how a request reaches its next hop.
@@ -25,8 +27,8 @@ type way struct {
 }
 
 // start sends a request of a leg in a client transaction, once its way is known.
-func (c *Core) start(l leg, a action) {
-	quiet := a.kind != actRequest
+func (c *Core) start(l leg, a *action) {
+	s := sending{kind: a.kind, cseq: a.msg.CSeq, hop: a.hop, method: a.msg.Method, branch: a.branch}
 	raw, err := a.msg.Bytes()
 	if err != nil {
 		c.stack.log.Error("a request cannot be written", "method", a.msg.Method, "err", err)
@@ -36,23 +38,32 @@ func (c *Core) start(l leg, a action) {
 		}
 	}
 	if err != nil {
-		c.failed(&clientTx{leg: l, quiet: quiet, cseq: a.msg.CSeq}, a.msg.Method, ByTransport)
+		c.failed(&clientTx{leg: l, quiet: s.kind != actRequest, cseq: s.cseq}, s.method, ByTransport)
 		return
 	}
-	c.toward(l, &sending{a.hop, len(raw), func(w way, err error) {
-		tx := &clientTx{leg: l, quiet: quiet, way: w, cseq: a.msg.CSeq}
-		if err != nil {
-			c.failed(tx, a.msg.Method, ByTransport)
-			return
-		}
-		c.open(tx, a, raw)
-	}})
+	s.raw = raw
+	c.toward(l, s)
 }
 
-func (c *Core) open(tx *clientTx, a action, raw []byte) {
-	tx.cseq = a.msg.CSeq
-	c.stack.metrics.request(sent, a.msg.Method)
-	c.begin(tx, a.msg.Method, a.branch, raw)
+// depart sends what has found its way, or hears that there is none.
+func (c *Core) depart(l leg, s *sending, w way, err error) {
+	if s.kind == actSend {
+		if err == nil { // else the 2xx comes again, and with it another chance
+			c.send(w.flow, leaving(s.raw, &c.stack.listeners[w.flow.Listener]))
+		}
+		return
+	}
+	tx := &clientTx{leg: l, quiet: s.kind != actRequest, way: w, cseq: s.cseq}
+	if err != nil {
+		c.failed(tx, s.method, ByTransport)
+		return
+	}
+	c.open(tx, s.method, s.branch, s.raw)
+}
+
+func (c *Core) open(tx *clientTx, method, branch string, raw []byte) {
+	c.stack.metrics.request(sent, method)
+	c.begin(tx, method, branch, raw)
 }
 
 // begin starts the transaction of a request that is on its way.
@@ -69,15 +80,16 @@ func (c *Core) begin(tx *clientTx, method, branch string, raw []byte) {
 
 // toward sends when the way is known. What a leg sends keeps its order, whatever
 // has to be looked up or connected for it.
-func (c *Core) toward(l leg, s *sending) {
+func (c *Core) toward(l leg, s sending) {
 	r := l.base()
-	if !r.hopBusy && s.hop == r.hopURI {
-		if flow := r.flow(l); !c.stream(flow) && !c.big(l, flow, s.size) {
-			s.send(way{flow: flow}, nil)
+	if !r.hopBusy && (s.hop == r.hopURI || c.literal(l, s.hop)) {
+		if flow := r.flow(l); !c.stream(flow) && !c.big(l, flow, len(s.raw)) {
+			c.depart(l, &s, way{flow: flow}, nil)
 			return
 		}
 	}
-	r.waiting = append(r.waiting, s)
+	later := s
+	r.waiting = append(r.waiting, &later)
 	if !r.hopBusy {
 		c.sendWaiting(l)
 	}
@@ -97,6 +109,38 @@ func (c *Core) sendWaiting(l leg) {
 	if r.hopLost { // the next request may have more luck
 		r.hopURI, r.hopLost = "", false
 	}
+}
+
+// literal takes a hop that is an IP address for the leg's next one: most are.
+func (c *Core) literal(l leg, hop string) bool {
+	uri, err := sipmsg.ParseURI(hop)
+	if err != nil {
+		return false
+	}
+	addr, ok := literal(uri)
+	if !ok {
+		return false
+	}
+	r := l.base()
+	r.hopURI, r.hopLost = hop, false
+	c.choose(l, transportOf(uri), []netip.AddrPort{addr})
+	return true
+}
+
+// literal is the address of a URI that has one for its host.
+func literal(uri sipmsg.URI) (netip.AddrPort, bool) {
+	addr, err := netip.ParseAddr(uri.Host)
+	if err != nil {
+		return netip.AddrPort{}, false
+	}
+	return netip.AddrPortFrom(addr.Unmap(), portOf(uri)), true
+}
+
+func portOf(uri sipmsg.URI) uint16 {
+	if uri.Port == 0 {
+		return 5060
+	}
+	return uint16(uri.Port) //nolint:gosec // the parser has bounded it
 }
 
 // lookUp finds the address of a hop, and remembers it for the leg. It reports
@@ -127,7 +171,7 @@ func (c *Core) lookUp(l leg, hop string) (done bool) {
 // false when that has to be made.
 func (c *Core) dispatch(l leg, next *sending) (done bool) {
 	inside := true
-	c.connect(l, next.size, func(c *Core, w way, err error) {
+	c.connect(l, len(next.raw), func(c *Core, w way, err error) {
 		r := l.base()
 		if len(r.waiting) == 0 || r.waiting[0] != next {
 			return // the call has crashed meanwhile
@@ -136,7 +180,7 @@ func (c *Core) dispatch(l leg, next *sending) (done bool) {
 		if !inside {
 			c.leg = l
 		}
-		next.send(w, err)
+		c.depart(l, next, w, err)
 		if done = true; !inside {
 			c.sendWaiting(l)
 		}

@@ -29,7 +29,7 @@ func newInbound(invite *sipmsg.Message, seed shard.Seed, local Local, remote Rem
 	s := InboundState{Invite: echoOf(invite)}
 	s.usage = usage{Seed: seed, Local: local, Remote: remote, CSeq: invite.CSeq}
 	s.Dialog = Dialog{CallID: invite.CallID, RemoteCSeq: invite.CSeq}
-	s.Dialog.learn(&invite.From, invite.Contacts, invite.RecordRoutes, invite.From.URI.String()) // RFC 3261 §12.1.1
+	s.Dialog.learn(&invite.From, invite.Contacts, invite.RecordRoutes, "") // RFC 3261 §12.1.1
 	s.renew()
 	return s
 }
@@ -39,26 +39,17 @@ func (s *InboundState) tag() string { return s.Dialog.LocalTag }
 
 // renew gives the next response a To tag of its own: another early dialog.
 func (s *InboundState) renew() {
-	tag := s.Seed.Next()
-	s.Tags = append(s.Tags, tag)
-	s.Dialog.LocalTag = tag
-	s.Dialog.LocalParty = s.Invite.msg.To.Raw + ";tag=" + tag
+	s.Dialog.LocalParty, s.Dialog.LocalTag = newParty(s.Invite.msg.To.Raw, &s.Seed)
+	s.Tags = append(s.Tags, s.Dialog.LocalTag)
 }
 
-// response builds a response to the INVITE with our To tag and Contact.
-func (s *InboundState) response(status int, reason string, headers []sipmsg.Header, body Body) *sipmsg.Message {
-	m := s.Invite.response(status, reason, s.tag())
-	m.Headers = make([]sipmsg.Header, 0, 2+len(headers))
-	if status < 300 {
-		m.Contacts = []sipmsg.Address{s.Local.contact(s.tag())}
-		with(m, "Allow", allow)
-	}
-	if s.Local.Product != "" {
-		with(m, "Server", s.Local.Product)
-	}
-	m.Headers = append(m.Headers, headers...)
-	m.ContentType, m.Body = body.Type, body.Data
-	return m
+// response drafts a response to the INVITE with our To tag and Contact.
+func (s *InboundState) response(out *script, status int, reason string, headers []sipmsg.Header, body Body) *draft {
+	d := out.draft()
+	s.Invite.response(&d.Message, status, reason, "")
+	d.To = sipmsg.Address{Raw: s.Dialog.LocalParty}
+	s.fill(d, headers, body)
+	return d
 }
 
 // progress sends 101-199. A new tag opens another early dialog.
@@ -71,7 +62,7 @@ func (s *InboundState) progress(out *script, status int, newTag bool, headers []
 		s.renew()
 	}
 	s.State, s.Remind = to, out.now.Add(remindEvery)
-	out.respond(s.response(status, "", headers, body))
+	out.respond(s.response(out, status, "", headers, body))
 }
 
 // answer sends the 2xx and repeats it until the ACK. It panics when a header
@@ -84,7 +75,9 @@ func (s *InboundState) answer(out *script, newTag bool, headers []sipmsg.Header,
 	if newTag {
 		s.renew()
 	}
-	raw, err := s.response(200, "", headers, body).Bytes()
+	d := s.response(out, 200, "", headers, body)
+	raw, err := d.Bytes()
+	out.release(d)
 	if err != nil {
 		panic(err)
 	}
@@ -100,7 +93,7 @@ func (s *InboundState) refuse(out *script, status int, reason string, headers []
 		return
 	}
 	s.State = to
-	out.respond(s.response(status, reason, headers, Body{}))
+	out.respond(s.response(out, status, reason, headers, Body{}))
 	s.over(out)
 }
 
@@ -134,7 +127,7 @@ func (s *InboundState) receive(out *script, m *sipmsg.Message) {
 	case "INVITE":
 		s.invitedAgain(out, m)
 	default:
-		out.reply(s.insideDialog(m))
+		out.reply(s.insideDialog(out, m))
 	}
 }
 
@@ -144,15 +137,14 @@ func (s *InboundState) receive(out *script, m *sipmsg.Message) {
 func (s *InboundState) invitedAgain(out *script, m *sipmsg.Message) {
 	switch {
 	case s.State == Early && s.Dialog.orders(m.CSeq): // RFC 3261 §14.2: we still owe an answer
-		again := sipmsg.NewResponse(m, 500, "", "")
-		out.reply(with(again, "Retry-After", strconv.Itoa(s.draw(11))))
+		out.reply(out.answer(m, 500, "").with("Retry-After", strconv.Itoa(s.draw(11))))
 	case s.State == Answered && m.CSeq > s.Dialog.RemoteCSeq:
 		s.confirmed(out, Event{Kind: Acked})
 		s.reinvited(out, m)
 	case s.State == Confirmed:
 		s.reinvited(out, m)
 	default:
-		out.reply(s.insideDialog(m))
+		out.reply(s.insideDialog(out, m))
 	}
 }
 
@@ -161,7 +153,7 @@ func (s *InboundState) cancelled(out *script, m *sipmsg.Message) {
 		s.askedCancel(out, m)
 		return
 	}
-	out.reply(sipmsg.NewResponse(m, 200, "", s.tag())) // RFC 3261 §9.2: the tag of the INVITE's response
+	out.reply(out.answer(m, 200, s.tag())) // RFC 3261 §9.2: the tag of the INVITE's response
 	to, ok := inboundEdges.next(s.State, InCancel)
 	if !ok {
 		return // the final response has gone: no effect
@@ -172,7 +164,7 @@ func (s *InboundState) cancelled(out *script, m *sipmsg.Message) {
 
 // giveUp ends a call that the caller wants no more before it was answered.
 func (s *InboundState) giveUp(out *script, m *sipmsg.Message) {
-	out.respond(s.response(487, "", nil, Body{}))
+	out.respond(s.response(out, 487, "", nil, Body{}))
 	out.event(Event{Kind: Cancelled, Reason: reasonOf(m)})
 	s.over(out)
 }
@@ -214,16 +206,16 @@ func (s *InboundState) settle() {
 func (s *InboundState) peerBye(out *script, m *sipmsg.Message) {
 	to, ok := inboundEdges.next(s.State, InBye)
 	if !ok {
-		out.reply(sipmsg.NewResponse(m, 481, "", ""))
+		out.reply(out.answer(m, 481, ""))
 		return
 	}
 	if !s.Dialog.orders(m.CSeq) {
-		out.reply(sipmsg.NewResponse(m, 500, "", "")) // RFC 3261 §12.2.2
+		out.reply(out.answer(m, 500, "")) // RFC 3261 §12.2.2
 		return
 	}
 	was := s.State
 	s.State = to
-	out.reply(sipmsg.NewResponse(m, 200, "", ""))
+	out.reply(out.answer(m, 200, ""))
 	switch was {
 	case Early: // RFC 3261 §15.1.2: the pending INVITE gets 487
 		s.giveUp(out, m)

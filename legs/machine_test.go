@@ -69,7 +69,7 @@ func step(t testing.TB, now time.Time, move func(*script)) (string, []action) {
 		case actRemind:
 			words = append(words, "again")
 		case actEvent:
-			words = append(words, a.ev.Kind.String())
+			words = append(words, out.events[a.ev].Kind.String())
 		case actAdopt: // says nothing
 		case actEnd:
 			if i != len(out.acts)-1 || words[len(words)-1] != "ended" {

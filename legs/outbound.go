@@ -45,40 +45,39 @@ type Call struct {
 func newOutbound(out *script, call *Call, seed shard.Seed, local Local, remote Remote) OutboundState {
 	s := OutboundState{Hop: call.hop()}
 	s.usage = usage{Seed: seed, Local: local, Remote: remote, CSeq: 1, Ours: true}
-	tag := s.Seed.Next()
+	party, tag := newParty(call.From, &s.Seed)
 	s.Dialog = Dialog{
 		CallID:       s.Seed.Next(), // nothing of the caller's
 		LocalTag:     tag,
-		LocalParty:   call.From + ";tag=" + tag,
+		LocalParty:   party,
 		RemoteParty:  call.To,
 		LocalCSeq:    s.CSeq,
 		RemoteTarget: call.RequestURI,
 	}
-	s.Branch = s.Seed.Branch()
-	m := s.likeInvite("INVITE")
-	m.MaxForwards = call.MaxForwards
-	m.Contacts = []sipmsg.Address{local.contact(tag)}
-	m.Headers = make([]sipmsg.Header, 0, 2+len(call.Headers))
-	with(m, "Allow", allow)
+	var via string
+	via, s.Branch = local.newVia(&s.Seed)
+	d := s.likeInvite(out, "INVITE", via)
+	d.MaxForwards = call.MaxForwards
+	d.at(local.contact(tag))
+	d.with("Allow", allow)
 	if local.Product != "" {
-		with(m, "User-Agent", local.Product)
+		d.with("User-Agent", local.Product)
 	}
-	m.Headers = append(m.Headers, call.Headers...)
-	m.ContentType, m.Body = call.Body.Type, call.Body.Data
-	out.do(action{kind: actRequest, msg: m, hop: s.Hop, branch: s.Branch})
+	d.withAll(call.Headers)
+	d.ContentType, d.Body = call.Body.Type, call.Body.Data
+	out.do(action{kind: actRequest, msg: d, hop: s.Hop, branch: s.Branch})
 	return s
 }
 
-// likeInvite builds what a CANCEL and the ACK of a refusal have in common with their
+// likeInvite drafts what a CANCEL and the ACK of a refusal have in common with their
 // INVITE: Request-URI, Via, From, To, Call-ID and CSeq number (RFC 3261 §9.1,
 // §17.1.1.3). It holds until the first 2xx has made a dialog.
-func (s *OutboundState) likeInvite(method string) *sipmsg.Message {
-	d := &s.Dialog
-	return &sipmsg.Message{
-		Method: method, RequestURI: d.RemoteTarget, Vias: []sipmsg.Via{s.Local.via(s.Branch)},
-		From: sipmsg.Address{Raw: d.LocalParty}, To: sipmsg.Address{Raw: d.RemoteParty},
-		CallID: d.CallID, CSeq: s.CSeq, MaxForwards: 70,
-	}
+func (s *OutboundState) likeInvite(out *script, method, via string) *draft {
+	m, d := out.draft(), &s.Dialog
+	m.Method, m.CSeq, m.CallID, m.MaxForwards = method, s.CSeq, d.CallID, 70
+	m.From.Raw, m.To.Raw, m.RequestURI = d.LocalParty, d.RemoteParty, d.RemoteTarget
+	m.from(via)
+	return m
 }
 
 // ackOf builds the ACK of a final response 300-699 (RFC 3261 §17.1.1.3). Nil
@@ -88,7 +87,7 @@ func (s *OutboundState) ackOf(final *sipmsg.Message) []byte {
 	if final.CSeq != s.CSeq {
 		return s.reAckOf(final)
 	}
-	m := s.likeInvite("ACK")
+	m := s.likeInvite(&script{}, "ACK", s.Local.via(s.Branch))
 	m.To = final.To
 	raw, err := m.Bytes()
 	if err != nil {
@@ -173,14 +172,14 @@ func (s *OutboundState) endFork(out *script, m *sipmsg.Message) {
 	d := s.Dialog
 	d.learn(&m.To, m.Contacts, backwards(m.RecordRoutes), s.Hop)
 	l := loser{Tag: d.RemoteTag}
-	if l.Ack, l.AckHop = s.buildAck(&d, Body{}); l.Ack == nil {
+	if l.Ack, l.AckHop = s.buildAck(out, &d, Body{}); l.Ack == nil {
 		return
 	}
 	s.Losers = append(s.Losers, l)
 	s.sendAck(out, l.Ack, l.AckHop)
-	bye := d.request("BYE", s.CSeq+1, &s.Local, &s.Seed)
+	bye := d.request(out, "BYE", s.CSeq+1, &s.Local, &s.Seed)
 	bye.kind = actDismiss
-	with(bye.msg, "Reason", `SIP;cause=200;text="Call completed elsewhere"`)
+	bye.msg.with("Reason", `SIP;cause=200;text="Call completed elsewhere"`)
 	out.do(bye)
 }
 
@@ -212,7 +211,7 @@ func (s *OutboundState) acknowledge(out *script, body Body) {
 }
 
 func (s *OutboundState) ack(out *script, body Body) {
-	if s.Ack, s.AckHop = s.buildAck(&s.Dialog, body); s.Ack != nil {
+	if s.Ack, s.AckHop = s.buildAck(out, &s.Dialog, body); s.Ack != nil {
 		s.sendAck(out, s.Ack, s.AckHop)
 	}
 }
@@ -224,8 +223,9 @@ func (s *OutboundState) sendAck(out *script, raw []byte, hop string) {
 // buildAck builds the ACK of a 2xx: a transaction of its own with the INVITE's
 // number (RFC 3261 §13.2.2.4). An answer that cannot be written is left out; nil
 // means that the peer's own values cannot, which the parser has made impossible.
-func (s *OutboundState) buildAck(d *Dialog, body Body) (raw []byte, hop string) {
-	a := d.request("ACK", s.CSeq, &s.Local, &s.Seed)
+func (s *OutboundState) buildAck(out *script, d *Dialog, body Body) (raw []byte, hop string) {
+	a := d.request(out, "ACK", s.CSeq, &s.Local, &s.Seed)
+	defer out.release(a.msg)
 	a.msg.ContentType, a.msg.Body = body.Type, body.Data
 	raw, err := a.msg.Bytes()
 	if err != nil {
@@ -260,7 +260,7 @@ func (s *OutboundState) hangup(out *script, reason string) {
 }
 
 func (s *OutboundState) cancel(out *script) {
-	m := s.likeInvite("CANCEL")
+	m := s.likeInvite(out, "CANCEL", s.Local.via(s.Branch))
 	m.Headers = reasonHeader(s.Reason)
 	out.do(action{kind: actCancel, msg: m, branch: s.Branch})
 }
@@ -282,23 +282,23 @@ func (s *OutboundState) receive(out *script, m *sipmsg.Message) {
 		}
 		fallthrough
 	default:
-		out.reply(s.insideDialog(m))
+		out.reply(s.insideDialog(out, m))
 	}
 }
 
 func (s *OutboundState) peerBye(out *script, m *sipmsg.Message) {
 	to, ok := outboundEdges.next(s.State, InBye)
 	if !ok {
-		out.reply(sipmsg.NewResponse(m, 481, "", ""))
+		out.reply(out.answer(m, 481, ""))
 		return
 	}
 	if !s.Dialog.orders(m.CSeq) {
-		out.reply(sipmsg.NewResponse(m, 500, "", "")) // RFC 3261 §12.2.2
+		out.reply(out.answer(m, 500, "")) // RFC 3261 §12.2.2
 		return
 	}
 	was := s.State
 	s.State = to
-	out.reply(sipmsg.NewResponse(m, 200, "", ""))
+	out.reply(out.answer(m, 200, ""))
 	if was == Answered { // the 2xx still wants its ACK
 		s.ack(out, Body{})
 	}

@@ -195,38 +195,38 @@ func (l *Outbound) step(tx *serverTx, move func(*script)) {
 	c.leg = was
 }
 
-// collect runs a move. The list that it returns is the core's, and goes back
+// collect runs a move. The script that it returns is the core's, and goes back
 // with perform: performing a step may start another one.
-func (c *Core) collect(move func(*script)) []action {
-	out := script{now: c.now, timers: c.stack.base, acts: c.acts[:0]}
-	c.acts = nil
-	move(&out)
-	return out.acts
+func (c *Core) collect(move func(*script)) *script {
+	out := c.script
+	if out == nil {
+		out = &script{timers: c.stack.base}
+	}
+	c.script = nil
+	out.now = c.now
+	move(out)
+	return out
 }
 
 // perform does the actions of one step, in order.
-func (c *Core) perform(l leg, tx *serverTx, acts []action) {
-	for i := range acts {
-		a := &acts[i]
+func (c *Core) perform(l leg, tx *serverTx, out *script) {
+	for i := range out.acts {
+		a := &out.acts[i]
 		switch a.kind {
 		case actReply:
 			if tx != nil {
-				c.answer(tx, a.msg)
+				c.answer(tx, &a.msg.Message)
 			}
 		case actRequest, actDismiss:
-			c.start(l, *a)
+			c.start(l, a)
 		case actSend:
-			raw := a.raw
-			c.toward(l, &sending{a.hop, len(raw), func(w way, err error) {
-				if err == nil { // else the 2xx comes again, and with it another chance
-					c.send(w.flow, leaving(raw, &c.stack.listeners[w.flow.Listener]))
-				}
-			}})
+			c.toward(l, sending{kind: actSend, hop: a.hop, raw: a.raw})
 		case actCancel:
-			c.cancelInvite(l, *a)
+			c.cancelInvite(l, a)
 		case actEvent:
-			if a.ev.Leg = l; !l.base().mute {
-				c.events = append(c.events, a.ev)
+			if ev := &out.events[a.ev]; !l.base().mute {
+				ev.Leg = l
+				c.events = append(c.events, *ev)
 			}
 		case actEnd:
 			c.forget(l)
@@ -236,8 +236,8 @@ func (c *Core) perform(l leg, tx *serverTx, acts []action) {
 			c.respond(l, a)
 		}
 	}
-	clear(acts)
-	c.acts = acts[:0]
+	out.done()
+	c.script = out
 }
 
 // respond does what has to do with the INVITE that made the leg, or with the
@@ -250,7 +250,7 @@ func (c *Core) respond(l leg, a *action) {
 	switch {
 	case tx == nil:
 	case a.kind == actRespond:
-		c.answer(tx, a.msg)
+		c.answer(tx, &a.msg.Message)
 	case a.kind == actAccept:
 		c.answerRaw(tx, 200, a.raw)
 	case a.kind == actResend:
@@ -262,7 +262,7 @@ func (c *Core) respond(l leg, a *action) {
 }
 
 // cancelInvite sends CANCEL to where the INVITE went, with its branch.
-func (c *Core) cancelInvite(l leg, a action) {
+func (c *Core) cancelInvite(l leg, a *action) {
 	invite, ok := c.clients.Client(txn.ClientKey{Branch: a.branch, Method: "INVITE"})
 	if !ok {
 		return
@@ -274,7 +274,8 @@ func (c *Core) cancelInvite(l leg, a action) {
 			return
 		}
 	}
-	c.open(&clientTx{leg: l, quiet: true, way: way{flow: invite.flow}}, a, raw)
+	tx := &clientTx{leg: l, quiet: true, way: way{flow: invite.flow}, cseq: a.msg.CSeq}
+	c.open(tx, a.msg.Method, a.branch, raw)
 	c.applyClient(invite, invite.Cancelled(c.now))
 }
 

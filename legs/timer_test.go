@@ -66,7 +66,8 @@ func TestLostHopIsTriedAgain(t *testing.T) {
 	r.lab.on(out.Seed.Shard, func(c *Core) {
 		var went []string
 		send := func(hop string) {
-			c.toward(out, &sending{hop: hop, send: func(w way, _ error) { went = append(went, w.flow.Peer.String()) }})
+			c.toward(out, sending{kind: actSend, hop: hop})
+			went = append(went, c.out[len(c.out)-1].Flow.Peer.String())
 		}
 		send("sip:nowhere.example") // there is no resolver
 		if out.hopURI != "" {

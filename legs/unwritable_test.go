@@ -50,7 +50,7 @@ func TestForksAreBounded(t *testing.T) {
 	out := r.pair.out
 	for i := range 2 * maxForks {
 		m := sipmsg.NewResponse(&sipmsg.Message{
-			Method: "INVITE", CSeq: 1, Vias: []sipmsg.Via{out.Local.via(out.Branch)}, CallID: out.Dialog.CallID,
+			Method: "INVITE", CSeq: 1, Vias: []sipmsg.Via{{Raw: out.Local.via(out.Branch)}}, CallID: out.Dialog.CallID,
 			From: sipmsg.Address{Raw: out.Dialog.LocalParty}, To: sipmsg.Address{Raw: "<sip:33@198.51.100.1>"},
 		}, 200, "", fmt.Sprintf("fork%d", i))
 		r.lab.hear(labPeer, bytesOf(t, m))

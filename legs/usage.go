@@ -42,8 +42,10 @@ func (s *usage) table() table {
 // bye ends the dialog.
 func (s *usage) bye(out *script) {
 	s.Dialog.LocalCSeq++
-	a := s.Dialog.request("BYE", s.Dialog.LocalCSeq, &s.Local, &s.Seed)
-	a.msg.Headers = append(a.msg.Headers, reasonHeader(s.Reason)...)
+	a := s.Dialog.request(out, "BYE", s.Dialog.LocalCSeq, &s.Local, &s.Seed)
+	if s.Reason != "" {
+		a.msg.with("Reason", s.Reason)
+	}
 	out.do(a)
 }
 
@@ -73,8 +75,21 @@ func (s *usage) drop(out *script) {
 }
 
 // insideDialog answers a request that no bridge needs to hear of.
-func (s *usage) insideDialog(m *sipmsg.Message) *sipmsg.Message {
-	return insideDialog(m, &s.Dialog, s.State, &s.Local)
+func (s *usage) insideDialog(out *script, m *sipmsg.Message) *draft {
+	return out.copied(insideDialog(m, &s.Dialog, s.State, &s.Local))
+}
+
+// fill gives a response what is ours to say.
+func (s *usage) fill(d *draft, headers []sipmsg.Header, body Body) {
+	if d.Status < 300 {
+		d.at(s.Local.contact(s.Dialog.LocalTag))
+		d.with("Allow", allow)
+	}
+	if s.Local.Product != "" {
+		d.with("Server", s.Local.Product)
+	}
+	d.withAll(headers)
+	d.ContentType, d.Body = body.Type, body.Data
 }
 
 // draw returns a number below n, from the leg's seed.

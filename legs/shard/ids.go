@@ -50,17 +50,25 @@ func NewSeed(node uint16, id ID) Seed {
 // Next makes the next token, 25 lower-case letters and digits with 96 random
 // bits.
 func (s *Seed) Next() string {
+	var room [tokenLen]byte
+	return string(s.AppendNext(room[:0]))
+}
+
+// AppendNext appends what Next would return.
+func (s *Seed) AppendNext(dst []byte) []byte {
 	var out [tokenLen]byte
 	s.next(&out)
-	return string(out[:])
+	return append(dst, out[:]...)
 }
 
 // Branch makes the next Via branch: the magic cookie and a token.
 func (s *Seed) Branch() string {
-	var out [tokenLen]byte
-	s.next(&out)
-	return cookie + string(out[:])
+	var room [len(cookie) + tokenLen]byte
+	return string(s.AppendBranch(room[:0]))
 }
+
+// AppendBranch appends what Branch would return.
+func (s *Seed) AppendBranch(dst []byte) []byte { return s.AppendNext(append(dst, cookie...)) }
 
 func (s *Seed) next(out *[tokenLen]byte) {
 	s.N++
