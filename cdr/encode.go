@@ -1,12 +1,10 @@
 package cdr
 
 import (
-	"encoding/json"
-	"fmt"
 	"math"
 	"strconv"
+	"sync"
 	"time"
-	"unicode/utf8"
 )
 
 // An encoder appends a record as JSON, as encoding/json does but a tenth of
@@ -18,6 +16,25 @@ type encoder struct {
 	b       []byte
 	changed bool // what was written reads back as something else
 	err     error
+	day     day // of the time written last
+}
+
+// encoders are those that nobody uses.
+type encoders struct{ pool sync.Pool }
+
+// keptEncoder is the most room that one may have to be used again.
+const keptEncoder = 16 << 10
+
+func (p *encoders) frame(mark Mark, r *Record, at time.Time) (frame []byte, exact bool, err error) {
+	e, _ := p.pool.Get().(*encoder)
+	if e == nil {
+		e = &encoder{b: make([]byte, 0, 4<<10)}
+	}
+	frame, exact, err = e.frame(mark, r, at)
+	if cap(e.b) <= keptEncoder {
+		p.pool.Put(e)
+	}
+	return frame, exact, err
 }
 
 func (e *encoder) record(r *Record) {
@@ -41,9 +58,17 @@ func (e *encoder) record(r *Record) {
 	e.textOf(`,"end_reason":`, (*string)(r.EndReason))
 	e.int(`,"policy_revision":`, r.PolicyRevision)
 	e.media(r.Media)
-	list(e, `,"related_calls":`, r.RelatedCalls, (*encoder).related)
-	list(e, `,"attempts":`, r.Attempts, (*encoder).attempt)
-	e.raw(`}`)
+	openList(e, `,"related_calls":`, r.RelatedCalls)
+	for i := range r.RelatedCalls {
+		e.next(i)
+		e.related(&r.RelatedCalls[i])
+	}
+	openList(e, `],"attempts":`, r.Attempts)
+	for i := range r.Attempts {
+		e.next(i)
+		e.attempt(&r.Attempts[i])
+	}
+	e.raw(`]}`)
 }
 
 func (e *encoder) received(r *Received) {
@@ -71,8 +96,12 @@ func (e *encoder) media(m *Media) {
 		return
 	}
 	e.text(`,"media":{"mode":`, m.Mode)
-	list(e, `,"streams":`, m.Streams, (*encoder).stream)
-	e.raw(`}`)
+	openList(e, `,"streams":`, m.Streams)
+	for i := range m.Streams {
+		e.next(i)
+		e.stream(&m.Streams[i])
+	}
+	e.raw(`]}`)
 }
 
 func (e *encoder) stream(s *Stream) {
@@ -138,22 +167,6 @@ func (e *encoder) float(key string, v float64) {
 	e.b = strconv.AppendFloat(e.b, v, 'g', -1, 64)
 }
 
-func (e *encoder) time(key string, t *time.Time) {
-	e.raw(key)
-	if t == nil {
-		e.raw(`null`)
-		return
-	}
-	e.raw(`"`)
-	b, err := t.AppendText(e.b)
-	if err != nil { // a year of five digits
-		e.err = fmt.Errorf("cdr: %s: %w", key, err)
-		return
-	}
-	e.b = b
-	e.raw(`"`)
-}
-
 func (e *encoder) textOf(key string, s *string) {
 	if s == nil {
 		e.raw(key)
@@ -161,31 +174,6 @@ func (e *encoder) textOf(key string, s *string) {
 		return
 	}
 	e.text(key, *s)
-}
-
-// text appends a string; what JSON wants escaped goes through encoding/json.
-func (e *encoder) text(key, s string) {
-	e.raw(key)
-	if plain(s) {
-		e.b = append(append(append(e.b, '"'), s...), '"')
-		return
-	}
-	e.changed = e.changed || !utf8.ValidString(s)
-	q, err := json.Marshal(s)
-	if err != nil {
-		e.err = err
-	}
-	e.b = append(e.b, q...)
-}
-
-// plain reports whether a string stands for itself in JSON.
-func plain(s string) bool {
-	for i := range len(s) {
-		if c := s[i]; c < ' ' || c == '"' || c == '\\' || c >= utf8.RuneSelf {
-			return false
-		}
-	}
-	return true
 }
 
 func intOf[T int | int64](e *encoder, key string, v *T) {
@@ -197,17 +185,16 @@ func intOf[T int | int64](e *encoder, key string, v *T) {
 	e.int(key, int64(*v))
 }
 
-// list appends an array; nil becomes an empty one, which is what the schema
-// says.
-func list[T any](e *encoder, key string, items []T, each func(*encoder, *T)) {
+// openList begins the array of items; nil becomes an empty one, which is what
+// the schema says. next stands before the item at i.
+func openList[T any](e *encoder, key string, items []T) {
 	e.changed = e.changed || items == nil
 	e.raw(key)
 	e.raw(`[`)
-	for i := range items {
-		if i > 0 {
-			e.raw(`,`)
-		}
-		each(e, &items[i])
+}
+
+func (e *encoder) next(i int) {
+	if i > 0 {
+		e.raw(`,`)
 	}
-	e.raw(`]`)
 }

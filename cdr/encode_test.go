@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -116,5 +117,64 @@ func TestEncoderReplacesWhatIsNoText(t *testing.T) {
 	back, err := decodeRecord(b[frameHeader:])
 	if err != nil || back.Received.From != "\ufffd<sip:a@b>\x00" {
 		t.Fatalf("%q, %v", back.Received.From, err)
+	}
+}
+
+// TestEncoderTimes: of any time, in any order, what [time.Time.MarshalJSON]
+// writes.
+func TestEncoderTimes(t *testing.T) {
+	e := &encoder{}
+	zones := []*time.Location{time.UTC, time.UTC, time.UTC, time.Local, time.FixedZone("", 5400), time.FixedZone("", 0)}
+	rapid.Check(t, func(t *rapid.T) {
+		at := time.Unix(rapid.OneOf(
+			rapid.Int64Range(1_700_000_000, 1_700_200_000), rapid.Int64Range(-200_000, 200_000), rapid.Int64Range(-6e10, 25e10),
+		).Draw(t, "seconds"), 0)
+		at = at.Add(rapid.OneOf(
+			rapid.Just(time.Duration(0)), rapid.Map(rapid.IntRange(0, 999_999), func(n int) time.Duration { return time.Duration(n) * time.Microsecond }),
+			rapid.Map(rapid.IntRange(0, 999_999_999), func(n int) time.Duration { return time.Duration(n) }),
+		).Draw(t, "fraction")).In(rapid.SampledFrom(zones).Draw(t, "zone"))
+		e.b = e.b[:0]
+		e.time("", &at)
+		want, err := at.MarshalJSON()
+		if err != nil || e.err != nil || string(e.b) != string(want) {
+			t.Fatalf("%v: wrote %s, want %s (%v, %v)", at, e.b, want, e.err, err)
+		}
+	})
+}
+
+// TestEncoderText: any string reads back as encoding/json has it.
+func TestEncoderText(t *testing.T) {
+	part := rapid.OneOf(
+		rapid.SampledFrom([]string{`"`, `\`, "\n", "\x00", "\x1f", "\x7f", " ", "<", "é", "\u2028", "\xff", "\x80"}), rapid.StringMatching(`[ -~]{0,20}`), rapid.String())
+	rapid.Check(t, func(t *rapid.T) {
+		s := strings.Join(rapid.SliceOfN(part, 0, 5).Draw(t, "parts"), "")
+		var e encoder
+		e.text("", s)
+		doc, err := json.Marshal(s)
+		if err != nil || e.err != nil {
+			t.Fatal(err, e.err)
+		}
+		var got, want string
+		if err := errors.Join(json.Unmarshal(e.b, &got), json.Unmarshal(doc, &want)); err != nil || got != want {
+			t.Fatalf("%q: wrote %s, which is %q: %v", s, e.b, got, err)
+		}
+		if e.changed != (want != s) {
+			t.Fatalf("%q: changed is %v", s, e.changed)
+		}
+	})
+}
+
+// TestEncoderAllocates: the frame, once, and no more room than it needs.
+func TestEncoderAllocates(t *testing.T) {
+	r := mediaRecord(1)
+	e := encoder{}
+	n := testing.AllocsPerRun(100, func() {
+		frame, _, err := e.frame(Ended, r, epoch)
+		if err != nil || cap(frame) > len(frame)+len(frame)/7 {
+			t.Fatal(err, len(frame), cap(frame))
+		}
+	})
+	if n > 1 {
+		t.Errorf("%v allocations", n)
 	}
 }

@@ -23,7 +23,6 @@ import (
 // keeps those from being read as frames.
 const (
 	frameHeader = 8
-	usualFrame  = 2048 // octets that the entry of a call of two streams fits into
 	maxPayload  = 4 << 20
 )
 
@@ -74,9 +73,14 @@ var framePrefix = []byte(`{"mark":"`)
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// encodeRecord returns the frame of one mark of a call. It is exact when reading
-// it back gives the same record.
+// encodeRecord is [encoder.frame] with an encoder of its own.
 func encodeRecord(mark Mark, r *Record, at time.Time) (frame []byte, exact bool, err error) {
+	return new(encoder).frame(mark, r, at)
+}
+
+// frame returns the frame of one mark of a call. It is exact when reading it
+// back gives the same record.
+func (e *encoder) frame(mark Mark, r *Record, at time.Time) (frame []byte, exact bool, err error) {
 	if mark < Started || mark > Ended {
 		return nil, false, fmt.Errorf("cdr: unknown %s", mark)
 	}
@@ -86,7 +90,8 @@ func encodeRecord(mark Mark, r *Record, at time.Time) (frame []byte, exact bool,
 	if (mark == Ended) != (r.EndedAt != nil) {
 		return nil, false, fmt.Errorf("cdr: call %s: mark %s does not fit its ended_at", r.CallID, mark)
 	}
-	e := encoder{b: make([]byte, frameHeader, usualFrame)}
+	var header [frameHeader]byte
+	e.b, e.changed, e.err = append(e.b[:0], header[:]...), false, nil
 	e.text(`{"mark":`, mark.String())
 	e.int(`,"at":`, at.UnixMicro())
 	e.text(`,"call_id":`, r.CallID)
@@ -96,7 +101,7 @@ func encodeRecord(mark Mark, r *Record, at time.Time) (frame []byte, exact bool,
 	if e.err != nil {
 		return nil, false, fmt.Errorf("cdr: call %s: %w", r.CallID, e.err)
 	}
-	frame, err = sealFrame(e.b)
+	frame, err = sealFrame(bytes.Clone(e.b)) // no larger than it is: it may wait long
 	return frame, !e.changed, err
 }
 

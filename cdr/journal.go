@@ -104,8 +104,9 @@ type Journal struct {
 	lock      *os.File
 	recovered Recovery
 
-	queue queue
-	shelf shelf
+	encoders encoders
+	queue    queue
+	shelf    shelf
 
 	mu       sync.Mutex // guards the following fields and those of segments that say so
 	segments []*segment // oldest first
@@ -206,7 +207,7 @@ func (j *Journal) Append(mark Mark, r *Record, done func(error)) bool {
 	}
 	it := item{mark: mark, callID: r.CallID, done: done}
 	exact := false
-	it.frame, exact, it.err = encodeRecord(mark, r, j.cfg.Now())
+	it.frame, exact, it.err = j.encoders.frame(mark, r, j.cfg.Now())
 	if mark == Ended && exact {
 		it.rec = r
 	}
