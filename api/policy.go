@@ -56,7 +56,8 @@ func (a *api) registerPolicy() {
 	register(a, operation{
 		method: http.MethodPut, path: pathPolicy, id: "put-policy", tag: "policy", summary: "Replace the whole policy",
 		description: "All of it or nothing: a document with a fault is refused with every fault, and the policy in force stays. " +
-			"Objects keep their ids by id or by name.",
+			"Objects keep their ids by id or by name. A document with the revision of an older policy is refused: " +
+			"it would undo what others have changed. Leave revision out to put it in force all the same, as with a backup.",
 		request: requestBody("PolicyInput", mediaJSON, mediaYAML), codes: []Code{CodeConflict, CodeInvalidPolicy},
 	}, a.replacePolicy)
 	register(a, operation{

@@ -81,6 +81,7 @@ func TestProblems(t *testing.T) {
 		{name: "no_such_target", method: "POST", path: "/v1/routes", body: `{"name": "r", "targets": [{"trunk": "nobody"}]}`, status: 422},
 		{name: "policy_faults", method: "PUT", path: "/v1/policy", body: `{"trunks": [{"name": "pbx"}, {"name": "carrier", "mtu": "big"}], "routes": [{"name": "r", "targets": [{"trunk": "nobody"}]}]}`, status: 422},
 		{name: "policy_unknown_property", method: "PUT", path: "/v1/policy", body: "trunks:\n- name: pbx\n  source: [127.0.0.1/32]\n- media: relay\n  foo: 1\nrules: []\n", headers: []string{"Content-Type", "application/yaml"}, status: 422},
+		{name: "policy_stale", method: "PUT", path: "/v1/policy", body: `{"revision": 1}`, prepare: func(f *fixture) { withPolicy(f) }, status: 409},
 		{name: "policy_yaml_broken", method: "PUT", path: "/v1/policy", body: "trunks: [\n", headers: []string{"Content-Type", "application/yaml"}, status: 400},
 		{name: "explain_no_source", method: "POST", path: "/v1/policy/explain", body: `{"called": "33"}`, status: 422},
 		{name: "explain_bad_source", method: "POST", path: "/v1/policy/explain", body: `{"source": "pbx.example", "called": "33"}`, status: 422},

@@ -2,6 +2,8 @@ package policy_test
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -26,7 +28,6 @@ func TestReplace(t *testing.T) {
 	doc.Trunks = append(doc.Trunks, trunk("carrier")) // a name that has become free: new
 	doc.Routes = []policy.Route{route("other", "1", "vendor")}
 	doc.Accounts = []policy.Account{policy.NewAccount("acme")}
-	doc.Revision = 77 // ignored
 	want := policy.Diff{
 		Added:   []policy.Change{{Kind: "account", Name: "acme", Fields: []string{}}, {Kind: "trunk", Name: "carrier", Fields: []string{}}, {Kind: "route", Name: "other", Fields: []string{}}},
 		Changed: []policy.Change{{Kind: "trunk", Name: "pbx", Fields: []string{"mtu"}}, {Kind: "trunk", Name: "vendor", Fields: []string{"name"}}},
@@ -92,6 +93,7 @@ func TestReplaceSwapsNamesAndKnowsForeignIDs(t *testing.T) {
 		t.Errorf("%+v (%v)", after.Trunks, err)
 	}
 	doc = after
+	doc.Revision = 0
 	doc.Trunks = append([]policy.Trunk(nil), after.Trunks...)
 	doc.Trunks[0].TrunkID = "01890a5d-ac96-774b-bcce-b302099a8057"
 	diff, again, err := b.Replace(ctx, doc, false)
@@ -102,6 +104,41 @@ func TestReplaceSwapsNamesAndKnowsForeignIDs(t *testing.T) {
 	doc.Trunks[2].TrunkID = "01890a5d-ac96-774b-bcce-b302099a8058"
 	if _, again, err = b.Replace(ctx, doc, false); err != nil || again.Trunks[2].TrunkID != doc.Trunks[2].TrunkID {
 		t.Errorf("%+v (%v)", again.Trunks, err)
+	}
+}
+
+// A document that was read before somebody else's change does not undo it.
+func TestReplaceKnowsWhatIsStale(t *testing.T) {
+	b := newBench(t)
+	b.smallest(t)
+	ctx := t.Context()
+	old, _ := b.Set(ctx)
+	add := func(revision int64, name string, dry bool) error {
+		doc := old
+		doc.Revision = revision
+		doc.Trunks = append(append([]policy.Trunk(nil), old.Trunks...), trunk(name))
+		_, _, err := b.Replace(ctx, doc, dry)
+		return err
+	}
+	if err := add(old.Revision, "first", false); err != nil {
+		t.Fatal(err)
+	}
+	for _, dry := range []bool{true, false} {
+		for _, revision := range []int64{old.Revision, old.Revision + 2} {
+			if err := add(revision, "second", dry); !errors.Is(err, policy.ErrConflict) ||
+				!strings.Contains(err.Error(), fmt.Sprintf("revision %d and the policy of revision %d", revision, old.Revision+1)) {
+				t.Errorf("dry %v, revision %d: %v", dry, revision, err)
+			}
+		}
+	}
+	if got := b.stored(t); got.Revision != old.Revision+1 || len(got.Trunks) != len(old.Trunks)+1 {
+		t.Errorf("stored: %+v", got)
+	}
+	if err := add(old.Revision, "first", false); err != nil { // again, as after a lost answer
+		t.Error(err)
+	}
+	if err := add(0, "second", false); err != nil {
+		t.Error(err)
 	}
 }
 

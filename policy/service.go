@@ -137,7 +137,10 @@ func (s *Service) Explain(q Query) Explanation { return s.engine.Load().Explain(
 // the set as it would be. A set that changes nothing keeps the revision.
 //
 // Objects continue by id, else by name; what set does not hold is removed. Its
-// revision and times are ignored.
+// times are ignored. A set with a revision was read from a policy: it would undo
+// what others have changed since, so another revision than the stored one is
+// refused with an error that wraps [ErrConflict], unless it changes nothing. 0
+// is for a set that was written by hand, or is to be restored.
 func (s *Service) Replace(ctx context.Context, set Set, dryRun bool) (Diff, Set, error) {
 	var diff Diff
 	var next Set
@@ -147,6 +150,10 @@ func (s *Service) Replace(ctx context.Context, set Set, dryRun bool) (Diff, Set,
 		diff = adopt(current, &next, s.stamp())
 		if diff.Empty() {
 			return errUnchanged
+		}
+		if set.Revision != 0 && set.Revision != current.Revision {
+			return fmt.Errorf("%w: the document is of revision %d and the policy of revision %d; read it anew, or leave out revision",
+				ErrConflict, set.Revision, current.Revision)
 		}
 		*current = next
 		return nil
