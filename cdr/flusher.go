@@ -16,11 +16,12 @@ var ErrClosed = errors.New("cdr: journal closed")
 // FlusherConfig configures [NewFlusher]. Zero fields take the value in
 // brackets.
 type FlusherConfig struct {
-	Batch      int           // most records in one SaveCDRs [1000]
-	Every      time.Duration // longest wait of an ended record for its batch [200ms]
+	Batch      int           // most records in one SaveCDRs [2000]
+	Every      time.Duration // longest wait of an ended record for its batch, while few come [200ms]
+	Longest    time.Duration // the same while many come: large batches are cheaper; at least Every [1s]
 	Timeout    time.Duration // of one SaveCDRs [30s]
 	BackoffMin time.Duration // about the first wait after a failure, doubled each time [200ms]
-	BackoffMax time.Duration // about the longest wait [30s]
+	BackoffMax time.Duration // about the longest wait [5s]
 	Logger     *slog.Logger  // nil discards
 }
 
@@ -31,16 +32,27 @@ func (c FlusherConfig) withDefaults() FlusherConfig {
 		}
 	}
 	def(&c.Every, 200*time.Millisecond)
+	def(&c.Longest, time.Second)
+	c.Longest = max(c.Longest, c.Every)
 	def(&c.Timeout, 30*time.Second)
 	def(&c.BackoffMin, 200*time.Millisecond)
-	def(&c.BackoffMax, 30*time.Second)
+	def(&c.BackoffMax, 5*time.Second)
 	if c.Batch <= 0 {
-		c.Batch = 1000
+		c.Batch = 2000
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	return c
+}
+
+// pause returns how long to wait for the next batch, when n records came
+// during the last wait. A twentieth of a batch is worth waiting longer.
+func (c FlusherConfig) pause(last time.Duration, n int) time.Duration {
+	if n < max(1, c.Batch/20) {
+		return c.Every
+	}
+	return min(2*last, c.Longest)
 }
 
 // A Flusher moves the ended records of a journal to a sink, each exactly once:
@@ -51,9 +63,9 @@ type Flusher struct {
 	j      *Journal
 	sink   Sink
 	cfg    FlusherConfig
-	reader reader // owned by the goroutine
-	wait   time.Duration
-	dead   int // dead letters of the batch in hand
+	reader reader        // owned by the goroutine
+	wait   time.Duration // after the last failure; 0 after none
+	dead   int           // dead letters of the batch in hand
 
 	ctx     context.Context //nolint:containedctx // the goroutine's life, from Start to Stop
 	cancel  context.CancelFunc
@@ -127,17 +139,21 @@ func (f *Flusher) Flush(ctx context.Context) error {
 func (f *Flusher) run() {
 	defer close(f.stopped)
 	defer f.reader.close()
+	wait := f.cfg.Every
 	for {
 		select {
 		case <-f.j.readable:
-			f.pause(f.cfg.Every)
+			f.pause(wait)
 		case <-f.hurry:
 		case <-f.ctx.Done():
 			return
 		}
-		for more := true; more && f.ctx.Err() == nil; {
-			more = f.step()
+		sum := 0
+		for n, more := 0, true; more && f.ctx.Err() == nil; {
+			n, more = f.step()
+			sum += n
 		}
+		wait = f.cfg.pause(wait, sum)
 	}
 }
 
@@ -152,8 +168,9 @@ func (f *Flusher) pause(d time.Duration) {
 	}
 }
 
-// step moves one batch and reports whether there may be another.
-func (f *Flusher) step() (more bool) {
+// step moves one batch, and returns how many records it had and whether there
+// may be another.
+func (f *Flusher) step() (n int, more bool) {
 	f.dead = 0
 	b, err := f.reader.read(f.cfg.Batch)
 	if err == nil && (len(b.records) > 0 || len(b.broken) > 0) {
@@ -164,7 +181,7 @@ func (f *Flusher) step() (more bool) {
 	}
 	if err != nil {
 		f.backOff(err)
-		return true
+		return 0, true
 	}
 	f.wait = 0
 	f.j.cfg.Metrics.saved.Add(float64(len(b.records) - f.dead))
@@ -175,7 +192,7 @@ func (f *Flusher) step() (more bool) {
 		f.progress = make(chan struct{})
 		f.mu.Unlock()
 	}
-	return len(b.records) == f.cfg.Batch
+	return len(b.records), len(b.records) == f.cfg.Batch
 }
 
 // save saves a batch and puts away what can never be saved. All of it may be

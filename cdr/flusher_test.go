@@ -48,6 +48,50 @@ func TestFlusherBatches(t *testing.T) {
 	})
 }
 
+// A record waits for its batch longer while many come, and no longer than
+// Longest; when they are few again, Every.
+func TestFlusherWaitsForMore(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		j := openJournal(t, JournalConfig{Dir: t.TempDir(), disk: &faultDisk{}})
+		var sink memorySink
+		f := startFlusher(t, j, &sink, FlusherConfig{})
+		defer j.Close()
+		defer f.Stop()
+		n := 0
+		come := func(count int, every time.Duration) (batches []int) {
+			first := len(sink.batches)
+			for range count {
+				j.Append(Ended, endedRecord(n), nil)
+				n++
+				time.Sleep(every)
+			}
+			synctest.Wait()
+			return sink.batches[first:]
+		}
+		if slow := come(50, 100*time.Millisecond); len(slow) < 15 {
+			t.Errorf("10 a second: batches %v", slow)
+		}
+		if fast := come(5000, time.Millisecond); len(fast) > 9 || slices.Max(fast) < 900 || slices.Max(fast) > 1100 {
+			t.Errorf("1000 a second: batches %v", fast)
+		}
+		time.Sleep(2 * time.Second)
+		begin := time.Now()
+		sink.before = func([]Record) error {
+			if d := time.Since(begin); d > 250*time.Millisecond {
+				t.Errorf("a lone record was saved after %v", d)
+			}
+			return nil
+		}
+		come(1, time.Second)
+		sink.before = nil
+		f.Stop()
+		if err := j.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // While the sink is down nothing is lost and it is not hammered; when it is
 // back everything is saved once.
 func TestFlusherBacksOff(t *testing.T) {
