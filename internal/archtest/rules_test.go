@@ -27,6 +27,8 @@ func TestBansForbid(t *testing.T) {
 		{"store", "github.com/jackc/pgx/v5/stdlib", false, false},
 		{"store/storetest", "database/sql", false, false},
 		{"legs", "github.com/emiago/sipgo/sip", false, true},
+		{"legs/sipmsg", "github.com/emiago/sipgo/sip", false, true},
+		{"legs/sipmsg", "github.com/emiago/sipgo/sip", true, false},
 		{"sdp", "github.com/pion/sdp/v3", false, true},
 		{"sdp", "github.com/pion/sdp/v3", true, false},
 		{"cdr", "log", false, true},

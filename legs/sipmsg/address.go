@@ -29,13 +29,13 @@ var (
 // "*" comes out as an [Address] with URI.Opaque "*".
 func ParseAddress(s string) (Address, error) {
 	var a Address
-	if err := a.parse(trim(s)); err != nil {
+	if err := a.parse(trim(s), nil); err != nil {
 		return Address{}, err
 	}
 	return a, nil
 }
 
-func (a *Address) parse(s string) error {
+func (a *Address) parse(s string, room *paramRoom) error {
 	a.Raw = s
 	if s == "*" {
 		a.URI.Opaque = "*"
@@ -75,10 +75,11 @@ func (a *Address) parse(s string) error {
 			return errBare
 		}
 	}
-	err := a.URI.parse(uri)
-	if err == nil {
-		a.Params, err = parseParams(rest)
+	if err := a.URI.parse(uri, room); err != nil || rest == "" {
+		return err
 	}
+	var err error
+	a.Params, err = room.parse(rest)
 	return err
 }
 
@@ -91,8 +92,7 @@ func quoteBefore(s string, i int) bool {
 
 // Tag returns the tag parameter, or "".
 func (a Address) Tag() string {
-	tag, _ := a.Params.Get("tag")
-	return tag
+	return a.Params.value("tag")
 }
 
 // WithTag returns a with that tag in place of the one it had. When it had none
@@ -119,7 +119,7 @@ func (a Address) String() string {
 	return string(a.append(nil))
 }
 
-func (a Address) append(dst []byte) []byte {
+func (a *Address) append(dst []byte) []byte {
 	switch {
 	case a.Raw != "":
 		return append(dst, a.Raw...)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"strconv"
+	"sync"
 )
 
 // ErrUnsafe is returned instead of bytes when a value would end its line early or
@@ -13,8 +14,26 @@ var ErrUnsafe = errors.New("sip: unsafe value in an outgoing message")
 
 // Bytes returns m as it goes on the wire.
 func (m *Message) Bytes() ([]byte, error) {
-	return m.Append(make([]byte, 0, m.sizeHint()))
+	scratch := scratches.Get().(*[]byte)
+	defer scratches.Put(scratch)
+	b, err := m.Append((*scratch)[:0])
+	if err != nil {
+		return nil, err
+	}
+	if cap(b) <= maxScratch {
+		*scratch = b
+	}
+	return bytes.Clone(b), nil // of the right size: a transaction keeps it for half a minute
 }
+
+// scratches has the buffers in which Bytes finds out how long a message is. A
+// longer one than maxScratch is rare, and not kept.
+var scratches = sync.Pool{New: func() any {
+	b := make([]byte, 0, 2048)
+	return &b
+}}
+
+const maxScratch = 16 << 10
 
 // Append appends m to dst as it goes on the wire, Content-Length always included.
 // It returns dst unchanged and [ErrUnsafe] when any value holds CR, LF or NUL,
@@ -48,7 +67,7 @@ func (m *Message) Append(dst []byte) ([]byte, error) {
 	w.addresses("Contact", m.Contacts)
 	for i := range m.Headers {
 		h := &m.Headers[i]
-		if hasField(h.Name) || !isToken(h.Name) {
+		if known := names.find(h.Name); known != nil && known.field != other || known == nil && !isToken(h.Name) {
 			return dst, ErrUnsafe
 		}
 		w.name(h.Name)
@@ -154,13 +173,4 @@ func (w *writer) cseq(m *Message) {
 	w.b = strconv.AppendUint(w.b, uint64(m.CSeq), 10)
 	w.b = append(append(w.b, ' '), m.Method...)
 	w.end()
-}
-
-// sizeHint is a guess that is rarely too small.
-func (m *Message) sizeHint() int {
-	n := 384 + len(m.Body) + 160*len(m.Vias)
-	for i := range m.Headers {
-		n += len(m.Headers[i].Name) + len(m.Headers[i].Value) + 4
-	}
-	return n + 96*(len(m.Contacts)+len(m.Routes)+len(m.RecordRoutes))
 }

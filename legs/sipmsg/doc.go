@@ -6,8 +6,7 @@
 //
 // Inbound, in the order of the files:
 //
-//	frame.go     bytes → start line and unfolded header lines, by sipgo's parser
-//	salvage.go   the same for what sipgo refuses, so that it can be answered
+//	frame.go     bytes → start line and unfolded header lines
 //	name.go      compact and oddly spelled names → the canonical long ones
 //	parse.go     lines → Message, and what a refusal needs (RFC 3261 §7, §8.2, §18.3)
 //	via.go, address.go, uri.go, param.go   the values with a grammar of their own
@@ -24,6 +23,14 @@
 // message as a whole is not: header names come out in their long form, unfolded,
 // and in an order of ours. A transparent proxy could not be built on this, and
 // need not be: both legs of a call are written anew.
+//
+// sipgo's parser is the oracle of the tests: what it can cut into lines comes out
+// of frame.go the same. It is not in the program: it cost half of each parse, and
+// what its header parsers get wrong (defect_test.go) had to be read again anyway.
+//
+// A parsed message is a handful of allocations: its header is one string that all
+// values are parts of, and each kind of list has one array. Who keeps a value for
+// long copies it, or keeps the whole header.
 //
 // A parsed message may be read from many goroutines, and copied by assignment:
 // replace what a copy's lists hold, or append to them, but do not write to their

@@ -2,9 +2,7 @@ package sipmsg
 
 import (
 	"bytes"
-	"sync"
-
-	"github.com/emiago/sipgo/sip"
+	"strings"
 )
 
 // line is one header line, unfolded and trimmed, under its canonical name.
@@ -14,106 +12,155 @@ type line struct {
 	field field
 }
 
-// frame is a message cut into lines; nothing in it has been looked into yet.
+// frame is what there is of a message cut into lines beside those lines; nothing
+// in it has been looked into yet.
 type frame struct {
 	start string
-	lines []line
 	body  []byte // what follows the empty line; shares memory with the datagram
 	flaw  string // the first line that is none; the others are still there
 	mute  bool   // that one would have to be repeated in an answer, and must not
 }
 
-// framer runs sipgo's parser for the start line, the lines and their folding. Its
-// table of header parsers interprets nothing, it only hands values over as they
-// came: sipgo's own parsers lose what they do not understand. Not for concurrent
-// use.
-type framer struct {
-	parser *sip.Parser
-	known  []line // headers in the table, in the order of the message
-	lines  []line // all headers, when some are not in the table
-}
+const (
+	flawEnd     = "No Empty Line After Header"
+	flawLine    = "Malformed Header Line"
+	flawControl = "Control Character in Header"
+	flawMany    = "Too Many Header Lines"
+)
 
-// framers keeps framers between messages: a table is larger than a message.
-var framers = sync.Pool{New: func() any { return newFramer() }}
-
-// taken stands in sipgo's message for a header that is in framer.known. Only
-// sipgo can implement the methods of sip.Header, and nobody calls them here.
-type taken struct{ sip.Header }
-
-func newFramer() *framer {
-	f := &framer{}
-	mark := &taken{}
-	table := make(map[string]sip.HeaderParser, len(known))
-	for lowered, h := range known {
-		table[lowered] = func(_ []byte, value string) (sip.Header, error) {
-			f.known = append(f.known, line{h.name, value, h.field})
-			return mark, nil
+// cut cuts one message by its line ends (RFC 3261 §7). It goes on after a bad
+// line, because the headers that follow are needed to answer. The start line is
+// left to [parser.startLine]. All text is in one copy of the header. Lines are
+// appended to room; they are not in the frame, so that room can be on the stack.
+func cut(datagram []byte, maxLines int, room []line) (f frame, lines []line) {
+	lines = room[:0]
+	head := skipEmptyLines(datagram)
+	if end := headEnd(head); end >= 0 {
+		head, f.body = head[:end], head[end+2:]
+	} else {
+		f.flaw = flawEnd
+	}
+	nul := bytes.IndexByte(head, 0) >= 0
+	text := string(head)
+	f.start, text = nextLine(text)
+	if text != "" && isBlank(text[0]) && f.flaw == "" {
+		f.flaw = flawLine // a start line cannot be folded (§7.3.1)
+	}
+	for text != "" {
+		var raw string
+		raw, text = nextLine(text)
+		if text != "" && isBlank(text[0]) {
+			raw, text = unfold(raw, text)
+		}
+		if len(lines) == maxLines {
+			f.flaw = flawMany
+			return f, lines
+		}
+		l, flaw := parseLine(raw)
+		if flaw == "" && (nul || strings.IndexByte(raw, '\r') >= 0 || strings.IndexByte(raw, '\n') >= 0) {
+			flaw = l.control()
+		}
+		if flaw == "" {
+			lines = append(lines, l)
+			continue
+		}
+		if f.flaw == "" {
+			f.flaw = flaw
+		}
+		switch l.field {
+		case via, from, to, callID, cseq:
+			f.mute = true
+		default: // not repeated in a response
 		}
 	}
-	f.parser = sip.NewParser(sip.WithHeadersParsers(table))
-	return f
+	return f, lines
 }
 
-// frame cuts one message (RFC 3261 §7). What sipgo refuses, or takes without
-// looking, is left to [salvage]: it may be good all the same, and if it is not it
-// has to be answered. The result is good until the next call.
-func (f *framer) frame(datagram []byte, maxLines int) frame {
-	if out, ok := f.sipgo(datagram, maxLines); ok {
-		return out
+// skipEmptyLines passes over what may stand before a start line (RFC 3261 §7.5).
+func skipEmptyLines(b []byte) []byte {
+	for len(b) >= 2 && b[0] == '\r' && b[1] == '\n' {
+		b = b[2:]
 	}
-	return salvage(datagram, maxLines)
+	return b
 }
 
-func (f *framer) sipgo(datagram []byte, maxLines int) (out frame, ok bool) {
-	datagram = skipEmptyLines(datagram)
-	end := bytes.Index(datagram, []byte("\r\n\r\n"))
-	if end < 0 {
-		return frame{}, false
-	}
-	head := datagram[:end+4]
-	lines := bytes.Count(head, []byte{'\n'})
-	start := bytes.IndexByte(head, '\n')
-	if lines-2 > maxLines || // sipgo does not count
-		isBlank(head[start+1]) || // a fold of the start line would become a header
-		bytes.Count(head, []byte{'\r'}) != lines || // a lone line feed in a value
-		bytes.IndexByte(head, 0) >= 0 {
-		return frame{}, false
-	}
-	f.known = f.known[:0]
-	msg, _, err := f.parser.ParseHeaders(head, false)
-	if err != nil {
-		return frame{}, false
-	}
-	out = frame{start: string(head[:start-1]), lines: f.known, body: datagram[end+4:]}
-	if headers := msg.(interface{ Headers() []sip.Header }).Headers(); len(headers) > len(f.known) {
-		out.lines = f.merge(headers)
-	}
-	for i := range out.lines {
-		if l := &out.lines[i]; l.field == other && !isToken(l.name) {
-			return frame{}, false
+// headEnd returns the index of the empty line that ends a header, -1 without one.
+func headEnd(b []byte) int {
+	for i := 0; ; i++ {
+		n := bytes.IndexByte(b[i:], '\n')
+		if i += n; n < 0 || i+2 >= len(b) {
+			return -1
+		}
+		if b[i+1] == '\r' && b[i+2] == '\n' && i > 0 && b[i-1] == '\r' {
+			return i + 1
 		}
 	}
-	return out, true
 }
 
-// merge puts the headers that are not in the table between those that are.
-func (f *framer) merge(headers []sip.Header) []line {
-	f.lines = f.lines[:0]
-	next := 0
-	for _, h := range headers {
-		if _, ok := h.(*taken); ok {
-			f.lines = append(f.lines, f.known[next])
-			next++
-		} else {
-			f.lines = append(f.lines, line{name: h.Name(), value: h.Value()})
+func nextLine(s string) (line, rest string) {
+	for i := 0; i < len(s); i++ {
+		n := strings.IndexByte(s[i:], '\n')
+		if n < 0 {
+			break
+		}
+		if i += n; i > 0 && s[i-1] == '\r' {
+			return s[:i-1], s[i+1:]
 		}
 	}
-	return f.lines
+	return s, ""
 }
 
-// release forgets the last message, whose strings would be kept alive.
-func (f *framer) release() {
-	clear(f.known)
-	clear(f.lines)
-	framers.Put(f)
+// unfold joins the continuation lines at the start of rest to first, one blank
+// for each fold (RFC 3261 §7.3.1).
+func unfold(first, rest string) (whole, after string) {
+	var b strings.Builder
+	b.WriteString(trimRight(first))
+	for rest != "" && isBlank(rest[0]) {
+		var more string
+		more, rest = nextLine(rest)
+		b.WriteByte(' ')
+		b.WriteString(trim(more))
+	}
+	return b.String(), rest
 }
+
+// parseLine cuts a line at its colon and says what is wrong with its name.
+func parseLine(raw string) (line, string) {
+	n := span(raw, tokenChar)
+	if n > 0 && n < len(raw) && raw[n] == ':' {
+		l := line{value: trimSpace(raw[n+1:])}
+		l.name, l.field = canonical(raw[:n])
+		return l, ""
+	}
+	name, value, ok := strings.Cut(raw, ":")
+	if !ok {
+		return line{}, flawLine
+	}
+	l := line{value: trimSpace(value)}
+	if l.name, l.field = canonical(trimSpace(name)); !isToken(l.name) {
+		return l, flawLine
+	}
+	return l, ""
+}
+
+// control refuses a value that holds what would end it early. Other control
+// characters are left to those who read the value: a quoted string may hold them
+// (§25.1).
+func (l *line) control() string {
+	if strings.ContainsAny(l.value, "\x00\r\n") {
+		return flawControl
+	}
+	return ""
+}
+
+// trimSpace is [strings.TrimSpace], quick about text with nothing but blanks
+// around it.
+func trimSpace(s string) string {
+	s = trim(s)
+	if s == "" || isVisible(s[0]) && isVisible(s[len(s)-1]) {
+		return s
+	}
+	return strings.TrimSpace(s)
+}
+
+func isVisible(c byte) bool { return c > ' ' && c < 0x7f }

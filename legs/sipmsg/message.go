@@ -55,7 +55,7 @@ func (m *Message) IsRequest() bool { return m.Status == 0 }
 // case, or "". A compact name is not understood: ask for "Supported", not "k".
 func (m *Message) Header(name string) string {
 	for i := range m.Headers {
-		if strings.EqualFold(m.Headers[i].Name, name) {
+		if same(m.Headers[i].Name, name) {
 			return m.Headers[i].Value
 		}
 	}
@@ -69,7 +69,7 @@ func (m *Message) Header(name string) string {
 func (m *Message) HeaderValues(name string) []string {
 	var values []string
 	for i := range m.Headers {
-		if !strings.EqualFold(m.Headers[i].Name, name) {
+		if !same(m.Headers[i].Name, name) {
 			continue
 		}
 		if !isList(m.Headers[i].Name) {
@@ -93,7 +93,7 @@ func (m *Message) HeaderValues(name string) []string {
 func (m *Message) Tokens(name string) []string {
 	var tokens []string
 	for i := range m.Headers {
-		if !strings.EqualFold(m.Headers[i].Name, name) {
+		if !same(m.Headers[i].Name, name) {
 			continue
 		}
 		for rest := m.Headers[i].Value; rest != ""; {

@@ -1,7 +1,5 @@
 package sipmsg
 
-import "strings"
-
 // field says where a header line goes in a [Message].
 type field uint8
 
@@ -20,23 +18,32 @@ const (
 	contentLength
 )
 
-// knownHeader is what a name in any spelling stands for.
+// knownHeader is one spelling of a name, and what it stands for.
 type knownHeader struct {
-	name  string // canonical and long
-	field field
+	spelled string // canonical and long, or compact and lower case
+	name    string // canonical and long
+	field   field
+	next    uint8 // index in nameTable.headers of the next with the same hash; 0: none
 }
 
-// known has the headers that this program reads or that networks carry, by
-// lower-case name and by compact name (IANA registry of SIP header fields). It
-// is only read.
-var known = knownHeaders()
+// nameTable has the headers that this program reads or that networks carry, by
+// long and by compact name (IANA registry of SIP header fields). It is found in by
+// a hash that is cheaper than lowering a name for a map: most names come in the
+// spelling of the RFCs.
+type nameTable struct {
+	first   [256]uint8
+	headers []knownHeader // the first is none
+}
 
-func knownHeaders() map[string]knownHeader {
-	m := make(map[string]knownHeader)
+// names is only read.
+var names = knownHeaders()
+
+func knownHeaders() *nameTable {
+	t := &nameTable{headers: make([]knownHeader, 1, 160)}
 	add := func(f field, name, compact string) {
-		m[lower(name)] = knownHeader{name, f}
+		t.add(knownHeader{spelled: name, name: name, field: f})
 		if compact != "" {
-			m[compact] = knownHeader{name, f}
+			t.add(knownHeader{spelled: compact, name: name, field: f})
 		}
 	}
 	add(via, "Via", "v")
@@ -67,7 +74,31 @@ func knownHeaders() map[string]knownHeader {
 	for _, name := range plainNames() {
 		add(other, name, "")
 	}
-	return m
+	return t
+}
+
+func (t *nameTable) add(h knownHeader) {
+	first := &t.first[nameHash(h.spelled)]
+	h.next, *first = *first, uint8(len(t.headers))
+	t.headers = append(t.headers, h)
+}
+
+// find returns what a name in any spelling stands for, nil for an unknown one.
+func (t *nameTable) find(name string) *knownHeader {
+	if name == "" {
+		return nil
+	}
+	for i := t.first[nameHash(name)]; i != 0; i = t.headers[i].next {
+		if h := &t.headers[i]; same(h.spelled, name) {
+			return h
+		}
+	}
+	return nil
+}
+
+// nameHash is the same for all spellings of a name, which is not empty.
+func nameHash(name string) uint8 {
+	return name[0]&0x1f*3 + name[len(name)-1]&0x1f*99 + uint8(len(name))*29
 }
 
 // plainNames are the known headers without a compact form or a field.
@@ -95,47 +126,10 @@ func plainNames() []string {
 // and the field it belongs to (RFC 3261 §7.3.1, §7.3.3). An unknown name is
 // returned as it is.
 func canonical(name string) (string, field) {
-	var buf [32]byte
-	if len(name) > len(buf) {
-		return name, other
-	}
-	for i := 0; i < len(name); i++ {
-		buf[i] = lowerByte(name[i])
-	}
-	if h, ok := known[string(buf[:len(name)])]; ok {
+	if h := names.find(name); h != nil {
 		return h.name, h.field
 	}
 	return name, other
-}
-
-// hasField reports whether a header of that name, in any spelling, has a field of
-// its own in [Message]: canonical(name) != other, without the map.
-func hasField(name string) bool {
-	var names []string
-	switch len(name) {
-	case 1:
-		return strings.IndexByte("vftimcl", lowerByte(name[0])) >= 0
-	case 2:
-		return strings.EqualFold(name, "To")
-	case 3:
-		return strings.EqualFold(name, "Via")
-	case 4:
-		return strings.EqualFold(name, "From") || strings.EqualFold(name, "CSeq")
-	case 5:
-		return strings.EqualFold(name, "Route")
-	case 7:
-		names = []string{"Call-ID", "Contact"}
-	case 12:
-		names = []string{"Max-Forwards", "Record-Route", "Content-Type"}
-	case 14:
-		return strings.EqualFold(name, "Content-Length")
-	}
-	for _, n := range names {
-		if strings.EqualFold(name, n) {
-			return true
-		}
-	}
-	return false
 }
 
 // isList is false for the headers whose values hold commas that separate nothing
@@ -145,7 +139,7 @@ func isList(name string) bool {
 		"Authorization", "Authentication-Info", "Date", "Organization", "Proxy-Authenticate",
 		"Proxy-Authorization", "Retry-After", "Server", "Subject", "User-Agent", "WWW-Authenticate",
 	} {
-		if strings.EqualFold(name, whole) {
+		if same(name, whole) {
 			return false
 		}
 	}

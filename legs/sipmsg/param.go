@@ -26,11 +26,18 @@ const maxParams = 64
 // whether there is one.
 func (p Params) Get(name string) (value string, ok bool) {
 	for i := range p {
-		if strings.EqualFold(p[i].Name, name) {
+		if same(p[i].Name, name) {
 			return p[i].Value, true
 		}
 	}
 	return "", false
+}
+
+// value is Get for those whom an empty value means none. It is what lets Tag and
+// Branch be inlined, which spares copying what they are asked of.
+func (p Params) value(name string) string {
+	v, _ := p.Get(name)
+	return v
 }
 
 // Has reports whether there is a parameter with that name, in any case.
@@ -46,7 +53,7 @@ func (p Params) With(name, value string) Params {
 	found := false
 	for i := range p {
 		switch {
-		case !strings.EqualFold(p[i].Name, name):
+		case !same(p[i].Name, name):
 			out = append(out, p[i])
 		case !found:
 			out = append(out, Param{p[i].Name, value})
@@ -63,7 +70,7 @@ func (p Params) With(name, value string) Params {
 func (p Params) Without(name string) Params {
 	out := make(Params, 0, len(p))
 	for i := range p {
-		if !strings.EqualFold(p[i].Name, name) {
+		if !same(p[i].Name, name) {
 			out = append(out, p[i])
 		}
 	}
@@ -83,76 +90,84 @@ func (p Params) append(dst []byte) []byte {
 	return dst
 }
 
-// parseParams reads *( SEMI name [ EQUAL value ] ) to the end of s (RFC 3261
-// §25.1, generic-param), with white space wherever the grammar has SWS. Empty
-// parameters (";;", a trailing ";") are left out: phones send them.
-func parseParams(s string) (Params, error) {
+// A paramRoom has space for the parameters of one message, in one piece. A nil
+// room, or one that is full, has each list allocated.
+type paramRoom struct{ free []Param }
+
+// list returns an empty list with space for n.
+func (r *paramRoom) list(n int) Params {
+	if r == nil || len(r.free) < n {
+		return make(Params, 0, n)
+	}
+	return r.free[:0:n]
+}
+
+// keep takes the space of what list has returned, as far as it was filled.
+func (r *paramRoom) keep(p Params) Params {
+	if r != nil && len(r.free) >= cap(p) {
+		r.free = r.free[len(p):]
+	}
+	return p[:len(p):len(p)]
+}
+
+// parse reads *( SEMI name [ EQUAL value ] ) to the end of s (RFC 3261 §25.1,
+// generic-param), with white space wherever the grammar has SWS. Empty parameters
+// (";;", a trailing ";") are left out: phones send them.
+func (r *paramRoom) parse(s string) (Params, error) {
 	if s = trim(s); s == "" {
 		return nil, nil
 	}
 	if s[0] != ';' {
 		return nil, errParam
 	}
-	params := make(Params, 0, min(strings.Count(s, ";"), maxParams))
-	quoted := strings.IndexByte(s, '"') >= 0
+	params := r.list(min(strings.Count(s, ";"), maxParams))
 	for s != "" {
-		s = s[1:]
-		end := strings.IndexByte(s, ';')
-		if quoted {
-			if end = paramEnd(s); end < 0 {
-				return nil, errQuote
-			}
-		} else if end < 0 {
-			end = len(s)
+		var p Param
+		var err error
+		if p, s, err = cutParam(s[1:]); err != nil {
+			return nil, err
 		}
-		text := trim(s[:end])
-		s = s[end:]
-		if text == "" {
+		if p.Name == "" {
 			continue
 		}
 		if len(params) == maxParams {
 			return nil, errMany
 		}
-		name, value := text, ""
-		if before, after, ok := strings.Cut(text, "="); ok {
-			name, value = trimRight(before), trimLeft(after)
-		}
-		if name == "" || !all(name, paramChar) || !isParamValue(value) {
-			return nil, errParam
-		}
-		params = append(params, Param{lower(name), value})
+		params = append(params, p)
 	}
 	if len(params) == 0 {
 		return nil, nil
 	}
-	return params, nil
+	return r.keep(params), nil
 }
 
-// paramEnd returns the index of the next semicolon outside quotes, len(s) when
-// there is none, and -1 when a quote is never closed.
-func paramEnd(s string) int {
-	for i := 0; i < len(s); i++ {
-		switch s[i] {
-		case ';':
-			return i
-		case '"':
-			n := quotedLen(s[i:])
-			if n == 0 {
-				return -1
-			}
-			i += n - 1
+// cutParam reads what follows a semicolon: one parameter or none. rest is empty or
+// begins with the next semicolon. A value is a quoted string and nothing after it,
+// or a run of characters with no blank, quote, comma or angle bracket among them.
+func cutParam(s string) (p Param, rest string, err error) {
+	s = trimLeft(s)
+	n := span(s, paramChar)
+	p.Name, s = lower(s[:n]), trimLeft(s[n:])
+	if s != "" && s[0] == '=' {
+		if p.Name == "" {
+			return p, "", errParam
 		}
+		if s = trimLeft(s[1:]); s != "" && s[0] == '"' {
+			if n = quotedLen(s); n == 0 {
+				return p, "", errQuote
+			}
+		} else {
+			n = 0
+			for n < len(s) && s[n] != ';' && classes[s[n]]&valueChar != 0 {
+				n++
+			}
+		}
+		p.Value, s = s[:n], trimLeft(s[n:])
 	}
-	return len(s)
-}
-
-// isParamValue accepts nothing, a quoted string and nothing after it, or a run of
-// characters with no blank, quote, comma or angle bracket among them.
-func isParamValue(s string) bool {
-	if s != "" && s[0] == '"' {
-		return quotedLen(s) == len(s)
+	if s != "" && s[0] != ';' {
+		return p, "", errParam
 	}
-	return all(s, valueChar)
+	return p, s, nil
 }
 
 // duplicate reports whether two parameters have that lower-case name. For those

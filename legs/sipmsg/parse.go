@@ -37,16 +37,14 @@ func Parse(datagram []byte) (*Message, error) { return Limits{}.Parse(datagram) 
 // [*Error], which says whether and how to answer. What a response can do without
 // is left out of it when it is malformed: Contact, Max-Forwards.
 func (l Limits) Parse(datagram []byte) (*Message, error) {
-	l = l.withDefaults()
-	p := parser{limits: l}
-	p.m.MaxForwards = -1
-	if len(datagram) > l.MessageBytes {
+	p := parser{m: &Message{MaxForwards: -1}, limits: l.withDefaults()}
+	if len(datagram) > p.limits.MessageBytes {
 		p.refuse(513, "Message Too Large")
-		datagram = datagram[:l.MessageBytes]
+		datagram = datagram[:p.limits.MessageBytes]
 	}
-	fr := framers.Get().(*framer)
-	defer fr.release()
-	f := fr.frame(datagram, l.HeaderLines)
+	var room [32]line
+	f, lines := cut(datagram, p.limits.HeaderLines, room[:])
+	p.makeRoom(f.start, lines)
 	p.startLine(f.start)
 	p.unanswerable = p.unanswerable || f.mute
 	switch f.flaw {
@@ -56,15 +54,15 @@ func (l Limits) Parse(datagram []byte) (*Message, error) {
 	default:
 		p.refuse(400, f.flaw)
 	}
-	p.lines(f.lines)
+	p.lines(lines)
 	p.body(f.body)
 	p.essentials()
 	p.clip()
 	if p.err == nil {
-		return &p.m, nil
+		return p.m, nil
 	}
 	if !p.unanswerable {
-		p.err.Message = &p.m
+		p.err.Message = p.m
 	}
 	return nil, p.err
 }
@@ -72,14 +70,63 @@ func (l Limits) Parse(datagram []byte) (*Message, error) {
 // parser fills a message and remembers the first reason to refuse it. It goes on
 // after that, for what the refusal has to repeat.
 type parser struct {
-	m            Message
+	m            *Message
 	limits       Limits
+	params       paramRoom
 	err          *Error
 	unanswerable bool
 
 	seen       [contentLength + 1]bool
 	length     int // Content-Length, when seen
 	cseqMethod string
+}
+
+// makeRoom gives each kind of list one allocation for the whole message. It counts
+// separators, of which there are at least as many as there are values, wherever
+// they stand. The message and its lists are not one allocation: who keeps a list
+// does not keep the body.
+func (p *parser) makeRoom(start string, lines []line) {
+	params := strings.Count(start, ";")
+	var values [contentLength + 1]int
+	for i := range lines {
+		l := &lines[i]
+		switch l.field {
+		case via, contact, route, recordRoute:
+			values[l.field] += 1 + strings.Count(l.value, ",")
+			params += strings.Count(l.value, ";")
+		case from, to:
+			params += strings.Count(l.value, ";")
+		default:
+			values[l.field]++
+		}
+	}
+	m := p.m
+	if n := values[other]; n > 0 {
+		m.Headers = make([]Header, 0, n)
+	}
+	if n := min(values[via], p.limits.Vias); n > 0 {
+		m.Vias = make([]Via, 0, n)
+	}
+	m.Contacts, m.Routes, m.RecordRoutes = addressRoom(
+		min(values[contact], p.limits.Addresses), min(values[route], p.limits.Addresses), min(values[recordRoute], p.limits.Addresses))
+	if params > 0 {
+		p.params.free = make([]Param, min(params, maxParams)) // a second list as long is rare
+	}
+}
+
+// addressRoom returns three empty lists with space for so many, nil for none.
+func addressRoom(a, b, c int) (contacts, routes, recordRoutes []Address) {
+	if a+b+c == 0 {
+		return nil, nil, nil
+	}
+	room := make([]Address, a+b+c)
+	take := func(n int) (list []Address) {
+		if n > 0 {
+			list, room = room[:0:n], room[n:]
+		}
+		return list
+	}
+	return take(a), take(b), take(c)
 }
 
 func (p *parser) refuse(status int, reason string) {
@@ -89,24 +136,24 @@ func (p *parser) refuse(status int, reason string) {
 }
 
 func (p *parser) startLine(s string) {
-	if len(s) >= 4 && strings.EqualFold(s[:4], "SIP/") {
+	if len(s) >= 4 && same(s[:4], "SIP/") {
 		p.statusLine(s)
 		return
 	}
 	// §7.1: one SP each, method case-sensitive, nothing after the version.
-	m := &p.m
+	m := p.m
 	method, rest, _ := strings.Cut(s, " ")
 	uri, version, _ := strings.Cut(rest, " ")
-	if !isToken(method) || !isVersion(version) {
+	if method = knownMethod(method); !isToken(method) || !isVersion(version) {
 		p.refuse(400, "Malformed Request Line")
 		return
 	}
 	m.Method, m.RequestURI = method, uri
-	if !strings.EqualFold(version, "SIP/2.0") {
+	if !same(version, "SIP/2.0") {
 		p.refuse(505, "Version Not Supported")
 		return
 	}
-	if m.URI.parse(uri) != nil {
+	if m.URI.parse(uri, &p.params) != nil {
 		p.refuse(400, "Malformed Request-URI")
 		return
 	}
@@ -127,16 +174,36 @@ func (p *parser) statusLine(s string) {
 	code, reason, _ := strings.Cut(rest, " ")
 	n, ok := parseUint(code, 699)
 	switch {
-	case !strings.EqualFold(version, "SIP/2.0"):
+	case !same(version, "SIP/2.0"):
 		p.refuse(505, "Version Not Supported")
 	case !ok || n < 100 || len(code) != 3 || strings.ContainsAny(reason, "\r\n\x00"):
 		p.refuse(400, "Malformed Status Line")
 	}
-	p.m.Status, p.m.Reason = max(int(n), 100), reason
+	p.m.Status = max(int(n), 100)
+	if p.m.Reason = reason; reason == ReasonPhrase(p.m.Status) {
+		p.m.Reason = ReasonPhrase(p.m.Status) // who keeps it keeps nothing else
+	}
+}
+
+// knownMethod returns a method that the RFCs name as a constant: a transaction
+// keeps it for half a minute, and would keep the header that it stands in.
+func knownMethod(s string) string {
+	for _, known := range [...]string{
+		"INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "PRACK", "UPDATE", "INFO", "REGISTER", "SUBSCRIBE", "NOTIFY", "REFER",
+		"MESSAGE", "PUBLISH",
+	} {
+		if s == known {
+			return known
+		}
+	}
+	return strings.Clone(s)
 }
 
 func isVersion(s string) bool {
-	if len(s) < 4 || !strings.EqualFold(s[:4], "SIP/") {
+	if s == "SIP/2.0" {
+		return true
+	}
+	if len(s) < 4 || !same(s[:4], "SIP/") {
 		return false
 	}
 	major, minor, _ := strings.Cut(s[4:], ".")
@@ -146,16 +213,7 @@ func isVersion(s string) bool {
 }
 
 func (p *parser) lines(lines []line) {
-	n := 0
-	for i := range lines {
-		if lines[i].field == other {
-			n++
-		}
-	}
-	if n > 0 {
-		p.m.Headers = make([]Header, 0, n)
-	}
-	m := &p.m
+	m := p.m
 	for i := range lines {
 		switch l := &lines[i]; l.field {
 		case other:
@@ -177,10 +235,7 @@ func (p *parser) lines(lines []line) {
 // vias reads the values of one Via line. One that is broken is kept as it came,
 // for the refusal; without a good one on top there is no way to send any.
 func (p *parser) vias(value string) {
-	m := &p.m
-	if m.Vias == nil {
-		m.Vias = make([]Via, 0, 2)
-	}
+	m := p.m
 	for rest := value; ; {
 		var element string
 		element, rest = cutElement(rest)
@@ -190,17 +245,18 @@ func (p *parser) vias(value string) {
 		}
 		m.Vias = append(m.Vias, Via{})
 		v := &m.Vias[len(m.Vias)-1]
-		switch err := v.parse(element); {
+		switch err := v.parse(element, &p.params); {
+		case err == nil && (v.Branch() == "z9hG4bK" || v.Params.duplicate("branch")):
+			p.refuse(400, "Malformed Branch")
+		case err == nil:
 		case errors.Is(err, errVersion):
 			p.refuse(400, "Via of Another Version")
-		case err != nil:
+		default:
 			p.refuse(400, "Malformed Via")
 			p.unanswerable = p.unanswerable || len(m.Vias) == 1
 			if *v = (Via{Raw: element}); element == "" {
 				m.Vias = m.Vias[:len(m.Vias)-1]
 			}
-		case v.Branch() == "z9hG4bK" || v.Params.duplicate("branch"):
-			p.refuse(400, "Malformed Branch")
 		}
 		if rest == "" {
 			return
@@ -210,9 +266,6 @@ func (p *parser) vias(value string) {
 
 // addresses reads the values of one line and appends them to dst.
 func (p *parser) addresses(dst []Address, l *line) []Address {
-	if dst == nil {
-		dst = make([]Address, 0, 1)
-	}
 	for rest := l.value; ; {
 		var element string
 		element, rest = cutElement(rest)
@@ -222,7 +275,7 @@ func (p *parser) addresses(dst []Address, l *line) []Address {
 		}
 		dst = append(dst, Address{})
 		a := &dst[len(dst)-1]
-		if a.parse(element) != nil || a.Wildcard() && l.field != contact {
+		if a.parse(element, &p.params) != nil || a.Wildcard() && l.field != contact {
 			dst = dst[:len(dst)-1]
 			if p.m.IsRequest() || l.field != contact {
 				p.refuse(400, "Malformed "+l.name)
@@ -237,7 +290,7 @@ func (p *parser) addresses(dst []Address, l *line) []Address {
 
 // single reads a header that may stand only once.
 func (p *parser) single(l *line) {
-	m := &p.m
+	m := p.m
 	if p.seen[l.field] {
 		p.refuse(400, "More Than One "+l.name)
 		return
@@ -278,7 +331,7 @@ func (p *parser) single(l *line) {
 
 // party reads From or To. One that is broken is kept as it came.
 func (p *parser) party(a *Address, value string) bool {
-	if a.parse(value) != nil || a.Params.duplicate("tag") || a.Wildcard() {
+	if a.parse(value, &p.params) != nil || a.Params.duplicate("tag") || a.Wildcard() {
 		*a = Address{Raw: value}
 		return false
 	}
@@ -293,7 +346,7 @@ func (p *parser) cseq(value string) bool {
 		i++
 	}
 	n, ok := parseUint(value[:i], 1<<31-1)
-	p.m.CSeq, p.cseqMethod = uint32(n), trimLeft(value[i:])
+	p.m.CSeq, p.cseqMethod = uint32(n), knownMethod(trimLeft(value[i:]))
 	return ok && isToken(p.cseqMethod)
 }
 
@@ -314,14 +367,14 @@ func (p *parser) body(b []byte) {
 // clip leaves no room behind the lists: two who append to one would write over
 // each other.
 func (p *parser) clip() {
-	m := &p.m
+	m := p.m
 	m.Vias, m.Contacts = slices.Clip(m.Vias), slices.Clip(m.Contacts)
 	m.Routes, m.RecordRoutes = slices.Clip(m.Routes), slices.Clip(m.RecordRoutes)
 }
 
 // essentials checks what every message must have (§8.1.1).
 func (p *parser) essentials() {
-	m := &p.m
+	m := p.m
 	if len(m.Vias) == 0 {
 		p.refuse(400, "No Via")
 		p.unanswerable = true

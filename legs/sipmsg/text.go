@@ -117,6 +117,7 @@ const (
 	userChar                    // unreserved / user-unreserved
 	uriChar                     // may stand in a URI: neither blank, control nor angle bracket
 	alnumChar
+	userInfoChar // may stand before the @ of a URI, for us
 )
 
 // classes is RFC 3261 §25.1 in a table; it is only read. The underscore is not
@@ -136,6 +137,9 @@ var classes = func() (t [256]class) {
 	for i := range t {
 		if i > ' ' && i != 0x7f && i != '<' && i != '>' {
 			t[i] |= uriChar
+			if i != '"' {
+				t[i] |= userInfoChar
+			}
 			if i != '"' && i != ',' {
 				t[i] |= valueChar
 			}
@@ -155,6 +159,21 @@ func all(s string, c class) bool {
 }
 
 func isToken(s string) bool { return s != "" && all(s, tokenChar) }
+
+// span returns how many bytes at the start of s are in the class.
+func span(s string, c class) int {
+	n := 0
+	for n < len(s) && classes[s[n]]&c != 0 {
+		n++
+	}
+	return n
+}
+
+// same reports whether a and b differ in nothing but the case of their letters.
+// It is inlined: most that are compared differ in length or not at all.
+func same(a, b string) bool {
+	return len(a) == len(b) && (a == b || strings.EqualFold(a, b))
+}
 
 // lower returns s with ASCII letters in lower case; it allocates only when there
 // is one to change.

@@ -38,48 +38,61 @@ var (
 // lower case, everything else as it came. The error says what is wrong, not where.
 func ParseURI(s string) (URI, error) {
 	var u URI
-	if err := u.parse(s); err != nil {
+	if err := u.parse(s, nil); err != nil {
 		return URI{}, err
 	}
 	return u, nil
 }
 
-func (u *URI) parse(s string) error {
-	if !all(s, uriChar) {
-		return errURIChars
-	}
-	scheme, rest, ok := strings.Cut(s, ":")
-	if !ok || !isScheme(scheme) || rest == "" {
+func (u *URI) parse(s string, room *paramRoom) error {
+	scheme, rest, ok := cutScheme(s)
+	if !ok || rest == "" {
 		return errScheme
 	}
-	if u.Scheme = lower(scheme); !u.IsSIP() {
+	if u.Scheme = scheme; !isSIP(scheme) {
+		if !all(rest, uriChar) {
+			return errURIChars
+		}
 		u.Opaque = rest
 		return nil
 	}
 	if at := strings.IndexByte(rest, '@'); at >= 0 {
-		var user string
-		user, rest = rest[:at], rest[at+1:]
+		user := rest[:at]
+		rest = rest[at+1:]
 		u.User, u.Password, _ = strings.Cut(user, ":")
 		// An empty user is not legal, but is how some gateways withhold a number.
-		if u.User == "" && (user != "" || strings.IndexByte(rest, '@') >= 0) || strings.IndexByte(user, '"') >= 0 {
+		if u.User == "" && (user != "" || strings.IndexByte(rest, '@') >= 0) || !all(user, userInfoChar) {
 			return errUser
 		}
 	}
-	end := 0
-	for end < len(rest) && rest[end] != ';' && rest[end] != '?' {
-		end++
-	}
 	var err error
-	if u.Host, u.Port, err = parseHostPort(rest[:end]); err != nil {
+	if u.Host, u.Port, rest, err = cutHostPort(rest, false); err != nil || rest == "" {
 		return err
 	}
-	rest, u.Headers, _ = strings.Cut(rest[end:], "?")
-	u.Params, err = parseParams(rest)
+	if rest[0] != ';' && rest[0] != '?' {
+		return errHost
+	}
+	if !all(rest, uriChar) {
+		return errURIChars // in a quoted parameter or a header
+	}
+	rest, u.Headers, _ = strings.Cut(rest, "?")
+	u.Params, err = room.parse(rest)
 	return err
 }
 
+// cutScheme cuts at the first colon; the scheme comes out in lower case.
+func cutScheme(s string) (scheme, rest string, ok bool) {
+	if strings.HasPrefix(s, "sip:") {
+		return "sip", s[4:], true
+	}
+	scheme, rest, ok = strings.Cut(s, ":")
+	return lower(scheme), rest, ok && isScheme(scheme)
+}
+
 // IsSIP reports whether u is a sip or sips URI.
-func (u URI) IsSIP() bool { return u.Scheme == "sip" || u.Scheme == "sips" }
+func (u URI) IsSIP() bool { return isSIP(u.Scheme) }
+
+func isSIP(scheme string) bool { return scheme == "sip" || scheme == "sips" }
 
 // String returns u as it is written.
 func (u URI) String() string {
@@ -87,7 +100,7 @@ func (u URI) String() string {
 	return string(u.append(room[:0]))
 }
 
-func (u URI) append(dst []byte) []byte {
+func (u *URI) append(dst []byte) []byte {
 	if u.Scheme != "" {
 		dst = append(append(dst, u.Scheme...), ':')
 	}
@@ -170,37 +183,48 @@ func isScheme(s string) bool {
 	return s != "" && lowerByte(s[0]) >= 'a' && lowerByte(s[0]) <= 'z'
 }
 
-// parseHostPort reads host [ ":" port ]. White space around the colon is allowed
-// for Via's sent-by; a URI has been searched for it before. Port 0 means none.
-func parseHostPort(s string) (host string, port int, err error) {
-	rest := ""
-	if strings.HasPrefix(s, "[") {
+// cutHostPort reads host [ ":" port ] at the start of s. With blanks, those after
+// host, colon and port are passed over: Via's sent-by may have them. Port 0 means
+// none.
+func cutHostPort(s string, blanks bool) (host string, port int, rest string, err error) {
+	if s != "" && s[0] == '[' {
 		end := strings.IndexByte(s, ']')
 		if end < 0 {
-			return "", 0, errHost
+			return "", 0, "", errHost
 		}
 		host, rest = s[1:end], s[end+1:]
 		a, err := netip.ParseAddr(host)
 		if err != nil || !a.Is6() || a.Zone() != "" {
-			return "", 0, errHost
+			return "", 0, "", errHost
 		}
 	} else {
-		host = s
-		if i := strings.IndexByte(s, ':'); i >= 0 {
-			host, rest = s[:i], s[i:]
+		n := span(s, hostChar)
+		if n == 0 {
+			return "", 0, "", errHost
 		}
-		if host = trimRight(host); host == "" || !all(host, hostChar) {
-			return "", 0, errHost
-		}
+		host, rest = s[:n], s[n:]
 	}
-	if rest = trimLeft(rest); rest == "" {
-		return host, 0, nil
+	if blanks {
+		rest = trimLeft(rest)
 	}
-	n, ok := parseUint(trimLeft(rest[1:]), 65535)
-	if rest[0] != ':' || !ok {
-		return "", 0, errPort
+	if rest == "" || rest[0] != ':' {
+		return host, 0, rest, nil
 	}
-	return host, int(n), nil
+	if rest = rest[1:]; blanks {
+		rest = trimLeft(rest)
+	}
+	n := 0
+	for n < len(rest) && '0' <= rest[n] && rest[n] <= '9' {
+		n++
+	}
+	p, ok := parseUint(rest[:n], 65535)
+	if !ok {
+		return "", 0, "", errPort
+	}
+	if rest = rest[n:]; blanks {
+		rest = trimLeft(rest)
+	}
+	return host, int(p), rest, nil
 }
 
 func appendHostPort(dst []byte, host string, port int) []byte {

@@ -30,49 +30,53 @@ var (
 // "SIP / 2.0 / UDP host : 5060 ; branch = x".
 func ParseVia(s string) (Via, error) {
 	var v Via
-	if err := v.parse(trim(s)); err != nil {
+	if err := v.parse(trim(s), nil); err != nil {
 		return Via{}, err
 	}
 	return v, nil
 }
 
-func (v *Via) parse(s string) error {
+func (v *Via) parse(s string, room *paramRoom) error {
 	v.Raw = s
-	protocol, rest, ok1 := strings.Cut(s, "/")
-	version, rest, ok2 := strings.Cut(rest, "/")
-	if !ok1 || !ok2 {
-		return errVia
-	}
-	if version = trim(version); !strings.EqualFold(trimRight(protocol), "SIP") || !isToken(version) {
+	version, rest, ok := "2.0", "", strings.HasPrefix(s, "SIP/2.0/")
+	if ok {
+		rest = s[len("SIP/2.0/"):]
+	} else if version, rest, ok = cutProtocol(s); !ok {
 		return errVia
 	}
 	rest = trimLeft(rest)
-	n := 0
-	for n < len(rest) && classes[rest[n]]&tokenChar != 0 {
-		n++
-	}
+	n := span(rest, tokenChar)
 	if n == 0 || n == len(rest) || !isBlank(rest[n]) {
 		return errVia
 	}
 	v.Transport = upper(rest[:n])
-	sentBy, params := trimLeft(rest[n:]), ""
-	if i := strings.IndexByte(sentBy, ';'); i >= 0 {
-		sentBy, params = sentBy[:i], sentBy[i:]
-	}
 	var err error
-	if v.Host, v.Port, err = parseHostPort(trimRight(sentBy)); err == nil {
-		v.Params, err = parseParams(params)
+	if v.Host, v.Port, rest, err = cutHostPort(trimLeft(rest[n:]), true); err != nil {
+		return err
 	}
-	if err == nil && version != "2.0" {
-		err = errVersion // the rest is good, for the 505
+	if rest != "" {
+		if v.Params, err = room.parse(rest); err != nil {
+			return err
+		}
 	}
-	return err
+	if version != "2.0" {
+		return errVersion // the rest is good, for the 505
+	}
+	return nil
+}
+
+// cutProtocol reads "SIP", slash, version and slash with blanks wherever.
+func cutProtocol(s string) (version, rest string, ok bool) {
+	protocol, rest, ok1 := strings.Cut(s, "/")
+	version, rest, ok2 := strings.Cut(rest, "/")
+	version = trim(version)
+	return version, rest, ok1 && ok2 && same(trimRight(protocol), "SIP") && isToken(version)
 }
 
 // upper returns the transport in capitals without allocating for the usual ones.
 func upper(s string) string {
 	for _, known := range [...]string{"UDP", "TCP", "TLS", "WS", "WSS"} {
-		if strings.EqualFold(s, known) {
+		if same(s, known) {
 			return known
 		}
 	}
@@ -81,8 +85,7 @@ func upper(s string) string {
 
 // Branch returns the branch parameter, or "" (RFC 2543 peers).
 func (v Via) Branch() string {
-	branch, _ := v.Params.Get("branch")
-	return branch
+	return v.Params.value("branch")
 }
 
 // RPort returns the value of the rport parameter, 0 when it has none, and whether
@@ -95,8 +98,7 @@ func (v Via) RPort() (port int, ok bool) {
 
 // Received returns the received parameter, or "".
 func (v Via) Received() string {
-	received, _ := v.Params.Get("received")
-	return received
+	return v.Params.value("received")
 }
 
 // SentBy returns host or host:port in lower case, an IPv6 address in brackets:
@@ -116,7 +118,7 @@ func (v Via) String() string {
 	return string(v.append(nil))
 }
 
-func (v Via) append(dst []byte) []byte {
+func (v *Via) append(dst []byte) []byte {
 	if v.Raw != "" {
 		return append(dst, v.Raw...)
 	}
