@@ -42,13 +42,15 @@ bench: ## run the Go benchmarks once
 
 .PHONY: bench-relay
 bench-relay: ## measure the relay next to rtpengine and ip_forward (root); BENCH="-quick" and the like
+	@scripts/need ip rtpengine
 	CGO_ENABLED=0 go build -o bin/bench-relay ./bench/relay
 	bin/bench-relay $(BENCH)
 
 .PHONY: bench-signalling
-bench-signalling: build ## measure calls beside Kamailio's; options in BENCH, such as BENCH="-quick -only cpu"
+bench-signalling: build ## measure calls beside Kamailio's; BENCH="-quick -only cpu", or BENCH=-check for no figures
 	@scripts/need sipp kamailio
-	go run ./bench/signalling $(BENCH)
+	go build -o bin/bench-signalling ./bench/signalling # go run would tell no status but 1
+	bin/bench-signalling $(BENCH)
 
 .PHONY: generate
 generate: ## write docs/states.md, docs/configuration.md and api/openapi.json anew

@@ -13,6 +13,26 @@ const (
 	highRate = 1000
 )
 
+// tryCalls lets a few calls through each server. What they cost, and how fast
+// they are, is no figure; a call that fails is a fault.
+func (b *bench) tryCalls(ctx context.Context) error {
+	servers, stop, err := b.start(ctx, relayServer, bypassServer, kamailioServer)
+	if err != nil {
+		return err
+	}
+	defer stop() //nolint:errcheck // what was seen stands
+	for _, s := range servers {
+		m, err := b.load(ctx, checking, s, load{rate: 50, calls: 100}, 1)
+		if err != nil {
+			return err
+		}
+		if err := b.record(m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // cpu measures processor time per call; the servers take turns.
 func (b *bench) cpu(ctx context.Context) error {
 	servers, stop, err := b.start(ctx, relayServer, bypassServer, kamailioServer)

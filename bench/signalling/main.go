@@ -3,8 +3,8 @@
 // fixed rates, memory per call, delay. See docs/performance.md.
 //
 // The servers take turns within one run, figures are medians over the rounds,
-// and ratios are made within a round. It exits with 1 when a call failed on
-// either side, a server could not be watched, or a figure misses its bound.
+// and ratios are made within a round. With -check there are no figures: a few
+// calls go through each server.
 package main
 
 import (
@@ -19,6 +19,12 @@ import (
 	"syscall"
 )
 
+// What the process ends with.
+const (
+	exitInvalid = 1 // a call failed on either side, or a server could not be watched: the figures do not count
+	exitMissed  = 2 // a figure misses its bound
+)
+
 func main() { os.Exit(run(os.Args[1:])) }
 
 func run(args []string) int {
@@ -28,15 +34,14 @@ func run(args []string) int {
 	if err == nil {
 		err = b.run(ctx)
 	}
-	switch {
-	case err == nil:
+	if err == nil || errors.Is(err, flag.ErrHelp) {
 		return 0
-	case errors.Is(err, flag.ErrHelp):
-		return 2
-	default:
-		fmt.Fprintln(os.Stderr, "bench-signalling:", err)
-		return 1
 	}
+	fmt.Fprintln(os.Stderr, "bench-signalling:", err)
+	if errors.Is(err, errMissed) {
+		return exitMissed
+	}
+	return exitInvalid
 }
 
 // options are the flags.
@@ -44,6 +49,7 @@ type options struct {
 	binary   string
 	parts    []string
 	quick    bool
+	check    bool // no figures: do calls go through?
 	markdown bool
 	json     string
 	profile  string
@@ -58,6 +64,7 @@ func parse(args []string) (options, error) {
 	flags.StringVar(&o.binary, "b2bua", "bin/b2bua", "the server's program")
 	only := flags.String("only", strings.Join(parts, ","), "what to measure")
 	flags.BoolVar(&o.quick, "quick", false, "one round, and shorter")
+	flags.BoolVar(&o.check, "check", false, "measure nothing: see that a few calls go through each server")
 	flags.BoolVar(&o.markdown, "markdown", false, "print the tables for docs/performance.md")
 	flags.StringVar(&o.json, "json", "", "append a line for each measurement to this file")
 	flags.StringVar(&o.profile, "profile", "", "write a CPU profile of b2bua at 1000 calls/s to this file, and one with bypass beside it (.bypass)")
@@ -68,6 +75,9 @@ func parse(args []string) (options, error) {
 		return o, fmt.Errorf("unknown argument %s", flags.Arg(0))
 	}
 	o.parts = strings.Split(*only, ",")
+	if o.check {
+		o.parts = nil
+	}
 	for _, p := range o.parts {
 		if !slices.Contains(parts, p) {
 			return o, fmt.Errorf("-only %s: must be some of %s", p, strings.Join(parts, ","))

@@ -63,6 +63,9 @@ func TestParseOptions(t *testing.T) {
 	if o, err := parse(nil); err != nil || !slices.Equal(o.parts, parts) || o.quick {
 		t.Errorf("without flags: %+v, %v", o, err)
 	}
+	if o, err := parse([]string{"-check"}); err != nil || !o.check || len(o.parts) != 0 {
+		t.Errorf("a check: %+v, %v", o, err)
+	}
 	for _, bad := range [][]string{{"-only", "memory"}, {"-only", ""}, {"cpu"}, {"-fast"}} {
 		if o, err := parse(bad); err == nil {
 			t.Errorf("%v gave %+v", bad, o)

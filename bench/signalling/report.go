@@ -170,6 +170,9 @@ func gates(r results) []gate {
 // kilo makes KB of KiB.
 func kilo(values []float64) statistics.Spread { return statistics.SpreadOf(values).Scale(1.024) }
 
+// errMissed is what the error of a figure wraps that misses its bound.
+var errMissed = errors.New("missed")
+
 // judge compares what was measured with its bounds.
 func judge(r results) (statistics.Table, error) {
 	t := statistics.Table{Head: []string{"gate", "measured", "bound", ""}}
@@ -184,7 +187,7 @@ func judge(r results) (statistics.Table, error) {
 		}
 		if !g.passed() {
 			verdict = "MISS"
-			missed = append(missed, fmt.Errorf("missed: %s is "+g.form+", bound "+g.form, g.name, g.got.Median, g.most))
+			missed = append(missed, fmt.Errorf("%w: %s is "+g.form+", bound "+g.form, errMissed, g.name, g.got.Median, g.most))
 		}
 		t.Add(g.name, g.got.Show(g.form), sign+strings.TrimSuffix(fmt.Sprintf("%.3g", g.most), ".000"), verdict)
 	}
