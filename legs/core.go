@@ -43,7 +43,8 @@ type input interface{ enter(c *Core) }
 // leg is what the core needs of both kinds.
 type leg interface {
 	Leg
-	tags() []string // keys in core.legs
+	tags() int          // how many keys in core.legs it has
+	tagAt(i int) string // one of them, the oldest first
 	remote() *Remote
 	owns(m *sipmsg.Message) bool
 	request(m *sipmsg.Message, tx *serverTx)

@@ -51,7 +51,8 @@ func (s *script) done() {
 
 // release takes one draft back.
 func (s *script) release(d *draft) {
-	*d = draft{}
+	d.Message = sipmsg.Message{}
+	clear(d.headers[:])
 	s.drafts = append(s.drafts, d)
 }
 

@@ -108,12 +108,14 @@ func (c *Core) Select(network, proto string, dest netip.AddrPort) (listener int,
 // Listener returns what Select named.
 func (c *Core) Listener(i int) transport.Listener { return c.stack.listeners[i] }
 
-func (l *Inbound) tags() []string   { return l.Tags }
-func (l *Outbound) tags() []string  { return []string{l.Dialog.LocalTag} }
-func (l *Inbound) remote() *Remote  { return &l.Remote }
-func (l *Outbound) remote() *Remote { return &l.Remote }
-func (l *Inbound) finished()        { l.step(nil, l.gone) }
-func (l *Outbound) finished()       { l.step(nil, l.gone) }
+func (l *Inbound) tags() int          { return len(l.Tags) }
+func (l *Outbound) tags() int         { return 1 }
+func (l *Inbound) tagAt(i int) string { return l.Tags[i] }
+func (l *Outbound) tagAt(int) string  { return l.Dialog.LocalTag }
+func (l *Inbound) remote() *Remote    { return &l.Remote }
+func (l *Outbound) remote() *Remote   { return &l.Remote }
+func (l *Inbound) finished()          { l.step(nil, l.gone) }
+func (l *Outbound) finished()         { l.step(nil, l.gone) }
 
 func (l *Inbound) request(m *sipmsg.Message, tx *serverTx) {
 	l.step(tx, func(out *script) { l.receive(out, m) })
@@ -282,8 +284,8 @@ func (c *Core) cancelInvite(l leg, a *action) {
 // forget makes the leg unreachable: a request for it is answered 481.
 func (c *Core) forget(l leg) {
 	r := l.base()
-	for _, tag := range l.tags() {
-		if c.legs[tag] == l {
+	for i := range l.tags() {
+		if tag := l.tagAt(i); c.legs[tag] == l {
 			delete(c.legs, tag)
 		}
 	}

@@ -95,7 +95,7 @@ func (s *Stack) malformed(flow transport.Flow, err error) {
 func (s *Stack) receiveResponse(flow transport.Flow, m *sipmsg.Message) {
 	if len(m.Vias) == 1 { // RFC 3261 §8.1.3.3: else not ours
 		if _, id, ok := shard.Owner(m.Vias[0].Branch()); ok {
-			s.enqueue(id, shard.InDialog, &packet{flow: flow, msg: m})
+			s.enqueue(id, shard.InDialog, s.packet(flow, m, nil))
 			return
 		}
 	}
@@ -107,7 +107,7 @@ func (s *Stack) receiveResponse(flow transport.Flow, m *sipmsg.Message) {
 func (s *Stack) receiveRequest(flow transport.Flow, m *sipmsg.Message) {
 	tag := m.To.Tag()
 	if _, id, ours := shard.Owner(tag); ours {
-		s.enqueue(id, shard.InDialog, &packet{flow: flow, msg: m})
+		s.enqueue(id, shard.InDialog, s.packet(flow, m, nil))
 		return
 	}
 	if m.Method == "ACK" { // of a refusal that nobody remembers
@@ -125,7 +125,7 @@ func (s *Stack) receiveRequest(flow transport.Flow, m *sipmsg.Message) {
 		s.metrics.strays.WithLabelValues("dialog").Inc()
 		s.refuse(flow, sipmsg.NewResponse(m, 481, "", ""))
 	default:
-		s.admit(&packet{flow: flow, msg: m, trunk: trunk})
+		s.admit(s.packet(flow, m, trunk))
 	}
 }
 

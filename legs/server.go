@@ -37,6 +37,17 @@ type packet struct {
 	flow  transport.Flow
 	msg   *sipmsg.Message
 	trunk *policy.Trunk // who is calling; nil inside a dialog
+	key   txn.ServerKey // of a request, once it is on its shard
+}
+
+// packet is one from the stack's pool; enter gives it back.
+func (s *Stack) packet(flow transport.Flow, m *sipmsg.Message, trunk *policy.Trunk) *packet {
+	p, ok := s.packets.Get().(*packet)
+	if !ok {
+		p = new(packet)
+	}
+	p.flow, p.msg, p.trunk = flow, m, trunk
+	return p
 }
 
 func (p *packet) enter(c *Core) {
@@ -45,17 +56,20 @@ func (p *packet) enter(c *Core) {
 	} else {
 		c.response(p)
 	}
+	*p = packet{}
+	c.stack.packets.Put(p)
 }
 
 // request is the way of every request: its transaction, then its dialog, then
 // what is new.
 func (c *Core) request(p *packet) {
 	m := p.msg
+	p.key = txn.RequestKey(m)
 	if m.Method == "ACK" {
 		c.ack(p)
 		return
 	}
-	if tx, ok := c.servers.Server(txn.RequestKey(m)); ok {
+	if tx, ok := c.servers.Server(p.key); ok {
 		c.stack.metrics.retransmissions.WithLabelValues("received").Inc()
 		c.applyServer(tx, tx.Receive(m.Method, c.now))
 		return
@@ -74,7 +88,7 @@ func (c *Core) request(p *packet) {
 // whose 2xx it acknowledges; it is never answered.
 func (c *Core) ack(p *packet) {
 	m := p.msg
-	if tx, ok := c.servers.Server(txn.RequestKey(m)); ok && tx.State != txn.Accepted {
+	if tx, ok := c.servers.Server(p.key); ok && tx.State != txn.Accepted {
 		if r, _ := tx.peer(); r == nil || c.plausible(r, p.flow) {
 			c.leg = tx.leg
 			c.applyServer(tx, tx.Receive("ACK", c.now))
@@ -217,7 +231,9 @@ func (c *Core) invite(p *packet) {
 	tx.leg, c.leg = l, l
 	c.enlist(l)
 	c.stack.metrics.leg(inbound)
-	c.answer(tx, sipmsg.NewResponse(m, 100, "", ""))
+	var trying sipmsg.Message
+	trying.SetResponse(m, 100, "", "")
+	c.answer(tx, &trying)
 	inv := &Invite{
 		Source: p.flow.Peer, Listener: listener, Trunk: p.trunk.Name,
 		RequestURI: m.RequestURI, URI: m.URI, From: m.From, To: m.To, CallID: m.CallID,
@@ -228,11 +244,10 @@ func (c *Core) invite(p *packet) {
 
 // enlist makes a leg reachable by those of its tags that are new.
 func (c *Core) enlist(l leg) {
-	tags, r := l.tags(), l.base()
-	for _, tag := range tags[r.known:] {
-		c.legs[tag] = l
+	r := l.base()
+	for ; r.known < l.tags(); r.known++ {
+		c.legs[l.tagAt(r.known)] = l
 	}
-	r.known = len(tags)
 }
 
 // newServer opens the transaction of a new request; it becomes the request in
@@ -240,10 +255,9 @@ func (c *Core) enlist(l leg) {
 func (c *Core) newServer(p *packet) *serverTx {
 	flow := p.flow
 	flow.Peer = responsePeer(flow, &p.msg.Vias[0])
-	tx := &serverTx{req: p.msg, flow: flow}
+	tx := &serverTx{req: p.msg, flow: flow, key: p.key}
 	var res txn.Result
 	tx.Server, res = txn.NewServer(txn.KindOf(p.msg.Method), p.msg.Method, flow.Conn != 0, c.now, c.stack.cfg.Timers)
-	tx.key = txn.RequestKey(p.msg)
 	c.servers.AddServer(tx.key, txn.MergeKeyOf(p.msg), tx)
 	c.hand = tx
 	c.applyServer(tx, res)

@@ -69,6 +69,7 @@ type Stack struct {
 	shards     *shard.Set[input]
 	cores      [shard.Count]*Core
 	recent     recent
+	packets    sync.Pool // of *packet
 	tcpless    tcpless
 	dependents dependents
 

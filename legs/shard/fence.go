@@ -1,21 +1,18 @@
 package shard
 
-import (
-	"runtime/debug"
-	"time"
-)
+import "runtime/debug"
 
 // handle gives one event to the owner. A panic ends that event, not the shard.
-func (s *Set[E]) handle(sh *Shard[E], ev E, now time.Time) {
+func (s *Set[E]) handle(sh *Shard[E], ev E) {
 	var zero E
-	sh.current = ev
+	sh.current, sh.stale = ev, true
 	defer func() {
 		if v := recover(); v != nil {
 			s.panicked(sh, &sh.current, v)
 		}
 		sh.current = zero
 	}()
-	s.cfg.Handle(sh, ev, now)
+	s.cfg.Handle(sh, ev, sh.now)
 }
 
 // flush calls Drained inside the same fence.

@@ -147,6 +147,7 @@ func (s *Set[E]) run(sh *Shard[E], budget int) {
 // it sees an idle shard and claims it. A timer that falls due after the last
 // look is found by the clock's next tick through next.
 func (s *Set[E]) drain(sh *Shard[E], budget *int, waiting *[]*Shard[E]) (idle bool) {
+	sh.now, sh.stale = s.Now(), false
 	for unflushed := 0; ; {
 		if s.step(sh) {
 			*budget--
@@ -174,22 +175,37 @@ func (s *Set[E]) drain(sh *Shard[E], budget *int, waiting *[]*Shard[E]) (idle bo
 }
 
 // step handles the next timer or event. Timers go first, then what is in a
-// dialog, then what is new.
+// dialog, then what is new. The clock is asked before an event, not to find that
+// there is none: a timer that fell due meanwhile is the clock goroutine's to find.
 func (s *Set[E]) step(sh *Shard[E]) bool {
-	now := s.Now()
-	if ev, ok := sh.Wheel.pop(now); ok {
-		s.handle(sh, ev, now)
+	if ev, ok := sh.Wheel.pop(sh.now); ok {
+		s.handle(sh, ev)
 		return true
 	}
 	sh.mu.Lock()
+	if sh.stale && sh.waits() {
+		sh.mu.Unlock()
+		sh.now, sh.stale = s.Now(), false
+		return s.step(sh)
+	}
 	for q := range sh.queue {
 		if ev, ok := sh.take(Queue(q)); ok {
 			sh.mu.Unlock()
-			s.handle(sh, ev, now)
+			s.handle(sh, ev)
 			return true
 		}
 	}
 	sh.mu.Unlock()
+	return false
+}
+
+// waits reports whether there is an event. sh.mu is held.
+func (sh *Shard[E]) waits() bool {
+	for q := range sh.queue {
+		if sh.queue[q].n > 0 {
+			return true
+		}
+	}
 	return false
 }
 
@@ -206,10 +222,10 @@ func (sh *Shard[E]) take(q Queue) (ev E, ok bool) {
 func (s *Set[E]) rest(sh *Shard[E]) bool {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
+	if sh.waits() {
+		return false
+	}
 	for q := range sh.queue {
-		if sh.queue[q].n > 0 {
-			return false
-		}
 		sh.queue[q].trim()
 	}
 	s.next[sh.ID].Store(sh.Wheel.next())

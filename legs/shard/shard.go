@@ -123,6 +123,8 @@ type Shard[E any] struct {
 	// Only the runner touches these.
 	set     *Set[E]
 	current E           // the event in Handle, here so that Panic can see it
+	now     time.Time   // what the clock said last
+	stale   bool        // an event has been handled since
 	claimed []*Shard[E] // shards this one woke, to be run when it is drained
 
 	mu      sync.Mutex
