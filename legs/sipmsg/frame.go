@@ -35,12 +35,13 @@ const (
 func cut(datagram []byte, maxLines int, room []line) (f frame, lines []line) {
 	lines = room[:0]
 	head := skipEmptyLines(datagram)
-	if end := headEnd(head); end >= 0 {
+	end, breaks := headEnd(head)
+	if end >= 0 {
 		head, f.body = head[:end], head[end+2:]
 	} else {
 		f.flaw = flawEnd
 	}
-	nul := bytes.IndexByte(head, 0) >= 0
+	plain := bytes.Count(head, []byte{'\r'}) == breaks && bytes.Count(head, []byte{'\n'}) == breaks && bytes.IndexByte(head, 0) < 0
 	text := string(head)
 	f.start, text = nextLine(text)
 	if text != "" && isBlank(text[0]) && f.flaw == "" {
@@ -56,12 +57,13 @@ func cut(datagram []byte, maxLines int, room []line) (f frame, lines []line) {
 			f.flaw = flawMany
 			return f, lines
 		}
-		l, flaw := parseLine(raw)
-		if flaw == "" && (nul || strings.IndexByte(raw, '\r') >= 0 || strings.IndexByte(raw, '\n') >= 0) {
+		lines = append(lines, line{})
+		l := &lines[len(lines)-1]
+		flaw := l.parse(raw)
+		if flaw == "" && !plain {
 			flaw = l.control()
 		}
 		if flaw == "" {
-			lines = append(lines, l)
 			continue
 		}
 		if f.flaw == "" {
@@ -72,6 +74,7 @@ func cut(datagram []byte, maxLines int, room []line) (f frame, lines []line) {
 			f.mute = true
 		default: // not repeated in a response
 		}
+		lines = lines[:len(lines)-1]
 	}
 	return f, lines
 }
@@ -84,17 +87,23 @@ func skipEmptyLines(b []byte) []byte {
 	return b
 }
 
-// headEnd returns the index of the empty line that ends a header, -1 without one.
-func headEnd(b []byte) int {
-	for i := 0; ; i++ {
+// headEnd returns the index of the empty line that ends a header, -1 without one,
+// and how many lines before it end with CRLF.
+func headEnd(b []byte) (end, breaks int) {
+	for i := 0; i < len(b); i++ {
 		n := bytes.IndexByte(b[i:], '\n')
-		if i += n; n < 0 || i+2 >= len(b) {
-			return -1
+		if n < 0 {
+			break
 		}
-		if b[i+1] == '\r' && b[i+2] == '\n' && i > 0 && b[i-1] == '\r' {
-			return i + 1
+		if i += n; i == 0 || b[i-1] != '\r' {
+			continue
+		}
+		breaks++
+		if i+2 < len(b) && b[i+1] == '\r' && b[i+2] == '\n' {
+			return i + 1, breaks
 		}
 	}
+	return -1, breaks
 }
 
 func nextLine(s string) (line, rest string) {
@@ -124,23 +133,22 @@ func unfold(first, rest string) (whole, after string) {
 	return b.String(), rest
 }
 
-// parseLine cuts a line at its colon and says what is wrong with its name.
-func parseLine(raw string) (line, string) {
-	n := span(raw, tokenChar)
-	if n > 0 && n < len(raw) && raw[n] == ':' {
-		l := line{value: trimSpace(raw[n+1:])}
+// parse cuts a line at its colon and says what is wrong with its name.
+func (l *line) parse(raw string) (flaw string) {
+	if n := span(raw, tokenChar); n > 0 && n < len(raw) && raw[n] == ':' {
+		l.value = trimSpace(raw[n+1:])
 		l.name, l.field = canonical(raw[:n])
-		return l, ""
+		return ""
 	}
 	name, value, ok := strings.Cut(raw, ":")
 	if !ok {
-		return line{}, flawLine
+		return flawLine
 	}
-	l := line{value: trimSpace(value)}
+	l.value = trimSpace(value)
 	if l.name, l.field = canonical(trimSpace(name)); !isToken(l.name) {
-		return l, flawLine
+		return flawLine
 	}
-	return l, ""
+	return ""
 }
 
 // control refuses a value that holds what would end it early. Other control

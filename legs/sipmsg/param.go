@@ -2,6 +2,7 @@ package sipmsg
 
 import (
 	"errors"
+	"slices"
 	"strings"
 )
 
@@ -94,22 +95,6 @@ func (p Params) append(dst []byte) []byte {
 // room, or one that is full, has each list allocated.
 type paramRoom struct{ free []Param }
 
-// list returns an empty list with space for n.
-func (r *paramRoom) list(n int) Params {
-	if r == nil || len(r.free) < n {
-		return make(Params, 0, n)
-	}
-	return r.free[:0:n]
-}
-
-// keep takes the space of what list has returned, as far as it was filled.
-func (r *paramRoom) keep(p Params) Params {
-	if r != nil && len(r.free) >= cap(p) {
-		r.free = r.free[len(p):]
-	}
-	return p[:len(p):len(p)]
-}
-
 // parse reads *( SEMI name [ EQUAL value ] ) to the end of s (RFC 3261 §25.1,
 // generic-param), with white space wherever the grammar has SWS. Empty parameters
 // (";;", a trailing ";") are left out: phones send them.
@@ -120,7 +105,12 @@ func (r *paramRoom) parse(s string) (Params, error) {
 	if s[0] != ';' {
 		return nil, errParam
 	}
-	params := r.list(min(strings.Count(s, ";"), maxParams))
+	var params Params
+	if r != nil && len(r.free) > 0 {
+		params = r.free[:0] // one list too many for it grows out of it
+	} else {
+		params = make(Params, 0, min(strings.Count(s, ";"), maxParams))
+	}
 	for s != "" {
 		var p Param
 		var err error
@@ -138,7 +128,10 @@ func (r *paramRoom) parse(s string) (Params, error) {
 	if len(params) == 0 {
 		return nil, nil
 	}
-	return r.keep(params), nil
+	if r != nil && len(params) <= len(r.free) {
+		r.free = r.free[len(params):]
+	}
+	return slices.Clip(params), nil
 }
 
 // cutParam reads what follows a semicolon: one parameter or none. rest is empty or

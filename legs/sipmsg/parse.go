@@ -243,7 +243,7 @@ func (p *parser) vias(value string) {
 			p.refuse(513, "Too Many Via Values")
 			return
 		}
-		m.Vias = append(m.Vias, Via{})
+		m.Vias = m.Vias[:len(m.Vias)+1] // see makeRoom
 		v := &m.Vias[len(m.Vias)-1]
 		switch err := v.parse(element, &p.params); {
 		case err == nil && (v.Branch() == "z9hG4bK" || v.Params.duplicate("branch")):
@@ -273,9 +273,10 @@ func (p *parser) addresses(dst []Address, l *line) []Address {
 			p.refuse(513, "Too Many "+l.name+" Values")
 			return dst
 		}
-		dst = append(dst, Address{})
+		dst = dst[:len(dst)+1] // see makeRoom
 		a := &dst[len(dst)-1]
 		if a.parse(element, &p.params) != nil || a.Wildcard() && l.field != contact {
+			*a = Address{}
 			dst = dst[:len(dst)-1]
 			if p.m.IsRequest() || l.field != contact {
 				p.refuse(400, "Malformed "+l.name)
@@ -305,8 +306,8 @@ func (p *parser) single(l *line) {
 	case callID:
 		m.CallID = l.value
 		ok = l.value != ""
-		for i := 0; i < len(l.value); i++ {
-			ok = ok && l.value[i] > ' ' && l.value[i] != 0x7f
+		for i := 0; i < len(l.value) && ok; i++ {
+			ok = l.value[i] > ' ' && l.value[i] != 0x7f
 		}
 	case cseq:
 		ok = p.cseq(l.value)
