@@ -27,44 +27,39 @@ type attempt struct {
 
 // dial makes attempt no: it finds the gateway, opens its media ports and sends
 // the INVITE. What cannot be dialled is a failed attempt like any other.
-func (k *call) dial(c *legs.Core, no int) []event {
+func (k *call) dial(c *legs.Core, no int) {
 	t := &k.m.Targets[no-1]
-	a := &attempt{call: k, no: no, target: t, silenced: removes(t.HeaderPolicy, "Reason")}
+	a := &k.first
+	if no > 1 {
+		a = new(attempt)
+	}
+	*a = attempt{call: k, no: no, target: t, silenced: removes(t.HeaderPolicy, "Reason")}
 	k.attempt = a
-	k.rec.Attempts = append(k.rec.Attempts, cdr.Attempt{
+	k.rec.dialled(cdr.Attempt{
 		AttemptNo: no, Reason: cdr.AttemptRoute, Trunk: t.Trunk, Gateway: t.Gateway,
 		StartedAt: stamp(c), Sent: cdr.Sent{Caller: t.Caller, Called: t.Called},
 	})
-	trunk := t.Trunk
-	k.rec.OutboundTrunk = &trunk
 	k.b.metrics.attempts.Inc()
 	if a.held = k.b.take(t.Trunk, t.Limits, c.Now()); !a.held {
-		return []event{{in: Failed, attempt: no, status: 503, why: ByLimit}}
+		k.apply(c, event{in: Failed, attempt: no, status: 503, why: ByLimit})
+		return
 	}
 	uri, err := sipmsg.ParseURI(t.Gateway)
 	if err != nil { // compiled policy has none
-		return []event{{in: Failed, attempt: no, status: 500, why: ByTransport}}
+		k.apply(c, event{in: Failed, attempt: no, status: 500, why: ByTransport})
+		return
 	}
 	a.timer = c.Schedule(c.Now().Add(t.RingTimeout.Std()), a)
-	// An IP address answers at once, still inside this step: its failures are
-	// returned. A name answers later, as an input of its own.
-	var failed []event
-	inside := true
+	// An IP address answers at once, still inside this step, a name later, as an
+	// input of its own.
 	c.Resolve(uri, func(c *legs.Core, addrs []netip.AddrPort, err error) {
 		if !k.waitsFor(a) {
 			return
 		}
-		ev, ok := k.invite(c, a, uri, addrs, err)
-		switch {
-		case ok:
-		case inside:
-			failed = []event{ev}
-		default:
+		if ev, ok := k.invite(c, a, uri, addrs, err); !ok {
 			k.apply(c, ev)
 		}
 	})
-	inside = false
-	return failed
 }
 
 // invite sends the INVITE of an attempt to the first address of its gateway
@@ -87,7 +82,8 @@ func (k *call) invite(c *legs.Core, a *attempt, uri sipmsg.URI, addrs []netip.Ad
 	}
 	call := k.request(a.target, uri, c.Listener(listener).Advertise)
 	call.Body = legs.Body{Type: "application/sdp", Data: body}
-	sent := &a.rec().Sent
+	rec, _ := a.rec()
+	sent := &rec.Sent
 	sent.RequestURI, sent.Destination = call.RequestURI, dest.String()
 	a.leg = c.Dial(a, legs.Peer{
 		Trunk: a.target.Trunk, InDialogSource: a.target.InDialogSource, Listener: listener, Address: dest,
@@ -114,15 +110,20 @@ func pick(c *legs.Core, network string, gateway sipmsg.URI, addrs []netip.AddrPo
 func (k *call) request(t *policy.Target, gateway sipmsg.URI, ours string) *legs.Call {
 	uri := gateway
 	uri.User, uri.Headers = sipmsg.EscapeUser(t.Called), ""
-	to := uri
-	to.Params = nil
+	bare := uri
+	bare.Params = nil
+	to := "<" + bare.String() + ">"
+	requestURI := to[1 : len(to)-1]
+	if uri.Params != nil {
+		requestURI = uri.String()
+	}
 	hops := 69
 	if inv := k.setup.inv; inv.MaxForwards >= 0 {
 		hops = inv.MaxForwards - 1 // RFC 7332: a B2BUA counts too
 	}
 	from, headers := k.forward(t, ours)
 	return &legs.Call{
-		RequestURI: uri.String(), From: from, To: "<" + to.String() + ">",
+		RequestURI: requestURI, From: from, To: to,
 		MaxForwards: hops, Headers: headers,
 	}
 }
@@ -139,9 +140,9 @@ func (w Why) status() int {
 // The first time counts.
 func (a *attempt) over(c *legs.Core, end cdr.EndReason) {
 	a.stopTimer()
-	if r := a.rec(); r.EndedAt == nil {
-		now := stamp(c)
-		r.EndedAt, r.EndReason = &now, &end
+	if r, room := a.rec(); r.EndedAt == nil {
+		room.ended, room.end = stamp(c), end
+		r.EndedAt, r.EndReason = &room.ended, &room.end
 		if !a.answered.IsZero() {
 			r.BillableMS = c.Now().Sub(a.answered).Milliseconds()
 		}
@@ -153,7 +154,8 @@ func (a *attempt) giveBack() {
 	a.media.close()
 	if a.held {
 		a.held = false
-		a.call.b.release(a.rec().Trunk)
+		rec, _ := a.rec()
+		a.call.b.release(rec.Trunk)
 	}
 }
 
@@ -170,7 +172,7 @@ func (a *attempt) stopTimer() {
 }
 
 // rec is the attempt's part of the record.
-func (a *attempt) rec() *cdr.Attempt { return &a.call.rec.Attempts[a.no-1] }
+func (a *attempt) rec() (*cdr.Attempt, *attemptRoom) { return a.call.rec.attempt(a.no) }
 
 // Owner lets the panic fence know whose timer it is.
 func (a *attempt) Owner() any { return a.call }

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net/netip"
 	"sort"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -55,7 +54,6 @@ type Bridge struct {
 	limits  limits
 	stack   atomic.Pointer[legs.Stack]
 
-	ids     sync.Map          // call_id -> ref
 	cells   [shard.Count]cell // each touched on its shard only
 	live    atomic.Int64
 	waiting atomic.Int64 // ended records that the journal has not taken
@@ -65,6 +63,17 @@ type Bridge struct {
 type cell struct {
 	calls map[uint64]*call
 	last  uint64
+}
+
+// find returns the call of that id, nil when it is not one of the shard's. It is
+// for the API: a shard has few calls, and none but a call itself needs its id.
+func (l *cell) find(callID string) *call {
+	for _, k := range l.calls {
+		if k.rec.CallID == callID {
+			return k
+		}
+	}
+	return nil
 }
 
 // New makes a bridge. Bind it to its stack before it is used over the API.
@@ -99,11 +108,12 @@ func (b *Bridge) Invite(c *legs.Core, in *legs.Inbound, inv *legs.Invite) {
 	k := newCall(b, c, in, inv)
 	k.ref = uint64(c.Shard())<<56 | cell.last
 	cell.calls[k.ref] = k
-	b.ids.Store(k.rec.CallID, k.ref)
 	b.live.Add(1)
 	in.Own(k)
-	b.log.Debug("call began", "call_id", k.rec.CallID, "source", inv.Source, "trunk", inv.Trunk,
-		"caller", k.rec.Caller, "called", k.rec.Called, "sip_call_id", inv.CallID)
+	if b.log.Enabled(context.Background(), slog.LevelDebug) {
+		b.log.Debug("call began", "call_id", k.rec.CallID, "source", inv.Source, "trunk", inv.Trunk,
+			"caller", k.rec.Caller, "called", k.rec.Called, "sip_call_id", inv.CallID)
+	}
 	k.begin(c)
 }
 
@@ -137,6 +147,7 @@ func (k *call) crashed(c *legs.Core) {
 	if !k.finished {
 		k.b.log.Error("a call ends for a fault of ours", "call_id", k.rec.CallID, "phase", k.m.Phase)
 	}
+	k.applying, k.queue = false, nil // what it was at is not gone on with
 	stop := event{in: Stop, status: 500, end: cdr.EndInternal}
 	steps := []func(){
 		func() { k.apply(c, stop) },
@@ -170,7 +181,6 @@ func (k *call) fenced(step func()) {
 // forget drops an ended call.
 func (b *Bridge) forget(c *legs.Core, k *call) {
 	delete(b.cells[c.Shard()].calls, k.ref)
-	b.ids.Delete(k.rec.CallID)
 	b.live.Add(-1)
 }
 
@@ -218,15 +228,16 @@ func (b *Bridge) Hangup(ctx context.Context, callID string) error {
 // visit runs fn on a live call's shard and waits for it.
 func (b *Bridge) visit(ctx context.Context, callID string, fn func(*legs.Core, *call)) error {
 	s := b.stack.Load()
-	ref, ok := b.ids.Load(callID)
+	home, ok := homeOf(callID)
 	if s == nil || !ok {
 		return ErrNoCall
 	}
 	done := make(chan error, 1)
-	b.on(s, ref.(uint64), func(c *legs.Core, k *call) {
+	s.Post(home, func(c *legs.Core) {
 		err := ErrNoCall
 		defer func() { done <- err }()
-		if k != nil {
+		if k := b.cells[c.Shard()].find(callID); k != nil {
+			c.Blame(k)
 			err = nil
 			fn(c, k)
 		}

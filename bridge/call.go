@@ -16,7 +16,7 @@ type call struct {
 	b   *Bridge
 	ref uint64
 	m   machine
-	rec *cdr.Record
+	rec *record
 
 	began    time.Time // monotonic, like every time a duration is made of
 	answered time.Time // the answer record was queued
@@ -24,11 +24,14 @@ type call struct {
 
 	in      *legs.Inbound
 	attempt *attempt // the current one; nil before the first
+	first   attempt  // room for the one that most calls have
 	media   media
-	setup   *setup       // nil once the caller is answered
+	setup   setup        // zero once the caller is answered
 	reply   reply        // what opRing or opAnswer will send
 	offered *sdp.Session // what opReoffer will pass on
 
+	queue    []event // of what apply has in hand
+	applying bool
 	held     bool // it takes a place on its inbound trunk
 	silenced bool // no Reason header may reach the caller
 	finished bool // its record has been handed over
@@ -50,8 +53,8 @@ type reply struct {
 
 func newCall(b *Bridge, c *legs.Core, in *legs.Inbound, inv *legs.Invite) *call {
 	return &call{
-		b: b, in: in, setup: &setup{inv: inv}, began: c.Now(), seed: c.NewSeed(),
-		rec: newRecord(b.cfg.NodeID, stamp(c), inv),
+		b: b, in: in, setup: setup{inv: inv}, began: c.Now(), seed: c.NewSeed(),
+		rec: newRecord(b.cfg.NodeID, newCallID(c.Shard()), stamp(c), inv),
 	}
 }
 
@@ -102,33 +105,45 @@ func (k *call) unfit() (ev event, ok bool) {
 }
 
 // apply moves the machine and does what it says. Actions that fail at once
-// (no port, no limit left) come back as further events.
+// (no port, no limit left) apply further events, which wait for their turn.
 func (k *call) apply(c *legs.Core, ev event) {
-	queue := []event{ev}
-	for len(queue) > 0 {
-		ev, queue = queue[0], queue[1:]
-		if ev.in == Failed && k.m.accepts(ev) {
-			k.attempt.over(c, ev.why.end())
-		}
-		for _, a := range k.m.step(ev) {
-			queue = append(queue, k.do(c, a)...)
-		}
+	if k.applying {
+		k.queue = append(k.queue, ev)
+		return
+	}
+	k.applying = true
+	k.move(c, ev)
+	for len(k.queue) > 0 {
+		ev, k.queue = k.queue[0], k.queue[1:]
+		k.move(c, ev)
+	}
+	k.queue, k.applying = nil, false
+}
+
+// move is apply with one event.
+func (k *call) move(c *legs.Core, ev event) {
+	if ev.in == Failed && k.m.accepts(ev) {
+		k.attempt.over(c, ev.why.end())
+	}
+	var room [3]action
+	for _, a := range k.m.step(ev, room[:0]) {
+		k.do(c, a)
 	}
 }
 
-// do performs one action and returns the events it led to.
-func (k *call) do(c *legs.Core, a action) []event {
+// do performs one action.
+func (k *call) do(c *legs.Core, a action) {
 	switch a.op {
 	case opDial:
-		return k.dial(c, a.attempt)
+		k.dial(c, a.attempt)
 	case opRing:
 		k.ring(c)
 	case opJournal:
-		return k.journalAnswer(c)
+		k.journalAnswer(c)
 	case opAnswer:
 		k.answer()
 	case opRefuse:
-		k.rec.SIPStatus = &a.status
+		k.rec.sent(a.status)
 		k.in.Refuse(a.status, "", append(k.reasonHeaders(a.reason), a.headers...))
 	case opDropIn:
 		k.in.Hangup(k.toCaller(a.reason))
@@ -137,30 +152,30 @@ func (k *call) do(c *legs.Core, a action) []event {
 	case opFinish:
 		k.finish(c, a)
 	default:
-		return k.doExchange(a)
+		k.doExchange(c, a)
 	}
-	return nil
 }
 
 // ring shows the caller the 18x in hand.
 func (k *call) ring(c *legs.Core) {
 	now := stamp(c)
-	if r := k.attempt.rec(); r.RingingAt == nil {
-		r.RingingAt = &now
+	if r, room := k.attempt.rec(); r.RingingAt == nil {
+		room.ringing = now
+		r.RingingAt = &room.ringing
 	}
-	if k.rec.RingingAt == nil {
-		pdd := c.Now().Sub(k.began).Milliseconds()
-		k.rec.RingingAt, k.rec.PDDMS = &now, &pdd
+	if r := k.rec; r.RingingAt == nil {
+		r.ringing, r.pdd = now, c.Now().Sub(k.began).Milliseconds()
+		r.RingingAt, r.PDDMS = &r.ringing, &r.pdd
 	}
 	k.in.Progress(k.reply.status, k.reply.newTag, k.reply.headers, k.reply.body)
 }
 
 // answer sends the caller 200; what was needed to get there is let go.
 func (k *call) answer() {
-	status := 200
-	k.rec.SIPStatus = &status
+	k.rec.sent(200)
 	k.in.Answer(k.reply.newTag, k.reply.headers, k.reply.body)
-	k.setup, k.reply = nil, reply{}
+	k.setup, k.reply = setup{}, reply{}
+	k.attempt.stopTimer()
 	k.media.settle(k.b.cfg.MediaTimeout, &k.attempt.media)
 	k.attempt.settle()
 	k.b.metrics.answered.Inc()

@@ -10,22 +10,24 @@ import (
 // cause is the Q.850 cause of an ended call: what a Reason header said, else
 // normal clearing of an answered call, else what the status stands for (RFC 3398
 // §8.2.6.1).
-func cause(r *cdr.Record, reason string) *int {
-	n, ok := reasonCause(reason)
-	switch {
-	case ok:
-	case r.AnsweredAt != nil:
-		n = 16
-	case r.SIPStatus != nil:
-		n = causeOf(*r.SIPStatus)
-	default:
-		return nil
+func cause(r *cdr.Record, reason string) (n int, ok bool) {
+	if n, ok = reasonCause(reason); ok {
+		return n, true
 	}
-	return &n
+	switch {
+	case r.AnsweredAt != nil:
+		return 16, true
+	case r.SIPStatus != nil:
+		return causeOf(*r.SIPStatus), true
+	}
+	return 0, false
 }
 
 // reasonCause reads the cause of a Q.850 Reason header (RFC 3326 §2).
 func reasonCause(reason string) (int, bool) {
+	if reason == "" {
+		return 0, false
+	}
 	for value := range strings.SplitSeq(unquoted(reason), ",") {
 		parts := strings.Split(value, ";")
 		if !strings.EqualFold(strings.TrimSpace(parts[0]), "Q.850") {

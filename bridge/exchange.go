@@ -32,55 +32,55 @@ func (e Exchange) String() string {
 
 // exchange takes news of a further offer. What each side has is changed when
 // both have agreed, and not before (RFC 6141 §3).
-func (m *machine) exchange(ev event) []action {
+func (m *machine) exchange(ev event, acts []action) []action {
 	switch {
 	case ev.in == Reoffered:
-		return m.reoffered(ev.party)
+		return m.reoffered(ev.party, acts)
 	case m.Exchange == Stable:
-		return nil
+		return acts
 	case ev.in == Withdrawn:
 		if m.Exchange != Offering || ev.party != m.Offerer {
-			return nil
+			return acts
 		}
 		m.Exchange = Withdrawing
-		return []action{{op: opWithdraw, party: m.Offerer.other()}}
+		return append(acts, action{op: opWithdraw, party: m.Offerer.other()})
 	case ev.party == m.Offerer:
-		return nil
+		return acts
 	default:
-		return m.answeredAgain(ev)
+		return m.answeredAgain(ev, acts)
 	}
 }
 
 // reoffered passes an offer on unless another one is under way, or the call is
 // not answered on both sides yet: then 491 has it come again (RFC 3261 §14.1).
-func (m *machine) reoffered(from Party) []action {
+func (m *machine) reoffered(from Party, acts []action) []action {
 	if m.Phase != Talking || m.Exchange != Stable {
-		return []action{{op: opRerefuse, party: from, status: 491}}
+		return append(acts, action{op: opRerefuse, party: from, status: 491})
 	}
 	m.Exchange, m.Offerer = Offering, from
-	return []action{{op: opReoffer, party: from.other()}}
+	return append(acts, action{op: opReoffer, party: from.other()})
 }
 
 // answeredAgain takes the word of the side that was offered something.
-func (m *machine) answeredAgain(ev event) []action {
+func (m *machine) answeredAgain(ev event, acts []action) []action {
 	was, to := m.Exchange, m.Offerer.other()
 	m.Exchange = Stable
 	switch {
 	case ev.in == Reanswered && was == Offering:
-		return []action{{op: opReanswer, party: m.Offerer}}
+		return append(acts, action{op: opReanswer, party: m.Offerer})
 	case ev.in == Reanswered && was == Restoring:
-		return []action{{op: opRestored, party: to}}
+		return append(acts, action{op: opRestored, party: to})
 	case ev.in != Rerefused && was != Restoring: // it has changed, and must change back
 		m.Exchange = Restoring
 		restore := action{op: opRestore, party: to}
 		if was == Offering {
-			return []action{{op: opRerefuse, party: m.Offerer, status: 488}, restore}
+			return append(acts, action{op: opRerefuse, party: m.Offerer, status: 488}, restore)
 		}
-		return []action{restore}
+		return append(acts, restore)
 	case ev.in == Rerefused && was == Offering:
-		return []action{{op: opRerefuse, party: m.Offerer, status: forOfferer(ev.status)}, {op: opDiscard}}
+		return append(acts, action{op: opRerefuse, party: m.Offerer, status: forOfferer(ev.status)}, action{op: opDiscard})
 	default:
-		return []action{{op: opDiscard}}
+		return append(acts, action{op: opDiscard})
 	}
 }
 

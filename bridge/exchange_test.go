@@ -107,7 +107,7 @@ func TestExchangeEdges(t *testing.T) {
 				m := in(Talking)
 				m.Exchange, m.Offerer = e, Caller
 				before := m
-				acts := m.step(event{in: i, party: p, status: 606})
+				acts := m.step(event{in: i, party: p, status: 606}, nil)
 				edge, legal := want[key{e, i, p}]
 				switch {
 				case !legal && (len(acts) > 0 || !reflect.DeepEqual(m, before)):
@@ -120,7 +120,7 @@ func TestExchangeEdges(t *testing.T) {
 		for _, i := range []Input{CallerGone, CalledGone, Stop} {
 			m := in(Talking)
 			m.Exchange, m.Offerer = e, Called
-			if m.step(event{in: i, attempt: 1}); m.Phase != Done || m.Exchange != Stable {
+			if m.step(event{in: i, attempt: 1}, nil); m.Phase != Done || m.Exchange != Stable {
 				t.Errorf("%s on %s: %s, %s", e, i, m.Phase, m.Exchange)
 			}
 		}

@@ -179,13 +179,13 @@ func (i Input) ofAttempt() bool {
 	return i == Rang || i == Answered || i == Failed || i == RingTimeout || i == CalledGone
 }
 
-// step applies one event and returns what to do, in order. An event that the
-// phase has no edge for changes nothing: late news of a call that went on.
-func (m *machine) step(ev event) []action {
+// step applies one event and appends what to do to acts, in order. An event that
+// the phase has no edge for changes nothing: late news of a call that went on.
+func (m *machine) step(ev event, acts []action) []action {
 	if !m.accepts(ev) {
-		return nil
+		return acts
 	}
-	acts := m.move(ev)
+	acts = m.move(ev, acts)
 	if m.Phase == Done {
 		m.Exchange = Stable
 	}
@@ -193,68 +193,68 @@ func (m *machine) step(ev event) []action {
 }
 
 // move is step with an event that the phase has an edge for.
-func (m *machine) move(ev event) []action {
+func (m *machine) move(ev event, acts []action) []action {
 	switch ev.in {
 	case Planned:
 		m.Targets, m.Status = ev.targets, 404
-		return m.next()
+		return m.next(acts)
 	case Unplanned:
 		m.Phase = Done
-		return []action{{op: opRefuse, status: ev.status, headers: ev.headers}, {op: opFinish, end: ev.end, by: cdr.BySystem}}
+		return append(acts, action{op: opRefuse, status: ev.status, headers: ev.headers}, action{op: opFinish, end: ev.end, by: cdr.BySystem})
 	case Rang:
 		m.Phase, m.Rung = Ringing, true
-		return []action{{op: opRing, attempt: ev.attempt}}
+		return append(acts, action{op: opRing, attempt: ev.attempt})
 	case Answered:
 		m.Phase = Answering
-		return []action{{op: opJournal, attempt: ev.attempt}}
+		return append(acts, action{op: opJournal, attempt: ev.attempt})
 	case Failed:
-		return m.failed(ev)
+		return m.failed(ev, acts)
 	case RingTimeout:
-		return m.rungOut()
+		return m.rungOut(acts)
 	case Journaled:
 		m.Phase, m.Targets, m.Reason, m.Headers = Talking, nil, "", nil
-		return []action{{op: opAnswer, attempt: m.Attempt}}
+		return append(acts, action{op: opAnswer, attempt: m.Attempt})
 	case Unjournaled:
-		return m.stop(event{end: cdr.EndJournal})
+		return m.stop(event{end: cdr.EndJournal}, acts)
 	case CallerGone:
-		return m.callerGone(ev)
+		return m.callerGone(ev, acts)
 	case CalledGone:
-		return m.calledGone(ev)
+		return m.calledGone(ev, acts)
 	case Stop:
-		return m.stop(ev)
+		return m.stop(ev, acts)
 	default:
-		return m.exchange(ev)
+		return m.exchange(ev, acts)
 	}
 }
 
 // next dials the next target, or gives up with what the last one said.
-func (m *machine) next() []action {
+func (m *machine) next(acts []action) []action {
 	if m.Attempt == len(m.Targets) {
-		return m.giveUp()
+		return m.giveUp(acts)
 	}
 	m.Attempt++
 	m.Phase, m.Rung = Dialing, false
-	return []action{{op: opDial, attempt: m.Attempt}}
+	return append(acts, action{op: opDial, attempt: m.Attempt})
 }
 
 // giveUp refuses the caller with what the last attempt said.
-func (m *machine) giveUp() []action {
+func (m *machine) giveUp(acts []action) []action {
 	m.Phase = Done
 	end, by := m.outcome()
-	return []action{
-		{op: opRefuse, status: m.Status, headers: m.Headers},
-		{op: opFinish, end: end, by: by, reason: m.Reason},
-	}
+	return append(acts,
+		action{op: opRefuse, status: m.Status, headers: m.Headers},
+		action{op: opFinish, end: end, by: by, reason: m.Reason},
+	)
 }
 
 // failed hunts on by the target's rules, or ends the call. A telephone that
 // rang until the time was up is not rung again by another gateway.
-func (m *machine) failed(ev event) []action {
+func (m *machine) failed(ev event, acts []action) []action {
 	m.Status, m.Why, m.Reason, m.Headers = forCaller(ev.status), ev.why, ev.reason, ev.headers
 	if m.hunts(ev) {
-		return m.next()
+		return m.next(acts)
 	}
-	return m.giveUp()
+	return m.giveUp(acts)
 }
 
 func (m *machine) hunts(ev event) bool {
@@ -278,27 +278,27 @@ func (m *machine) hunts(ev event) bool {
 }
 
 // rungOut gives up on an attempt.
-func (m *machine) rungOut() []action {
+func (m *machine) rungOut(acts []action) []action {
 	drop := action{op: opDropOut, attempt: m.Attempt, reason: `SIP;cause=408;text="Ring timeout"`}
 	status := 408
 	if m.Rung {
 		status = 480
 	}
-	return append([]action{drop}, m.failed(event{why: ByRing, status: status})...)
+	return m.failed(event{why: ByRing, status: status}, append(acts, drop))
 }
 
-func (m *machine) callerGone(ev event) []action {
+func (m *machine) callerGone(ev event, acts []action) []action {
 	end := cdr.EndCancelled
 	if m.Phase == Talking {
 		end = cdr.EndCompleted
 	}
 	m.Phase = Done
-	return append(m.dropOut(ev.reason), action{op: opFinish, end: end, by: cdr.ByCaller, reason: ev.reason})
+	return append(m.dropOut(ev.reason, acts), action{op: opFinish, end: end, by: cdr.ByCaller, reason: ev.reason})
 }
 
 // calledGone ends an answered call; one whose caller has not been answered yet
 // is refused.
-func (m *machine) calledGone(ev event) []action {
+func (m *machine) calledGone(ev event, acts []action) []action {
 	caller := action{op: opDropIn, reason: ev.reason}
 	finish := action{op: opFinish, end: cdr.EndCompleted, by: cdr.ByCalled, reason: ev.reason}
 	if m.Phase == Answering {
@@ -307,11 +307,11 @@ func (m *machine) calledGone(ev event) []action {
 		finish.end = cdr.EndRejected
 	}
 	m.Phase = Done
-	return []action{caller, finish}
+	return append(acts, caller, finish)
 }
 
 // stop ends both sides.
-func (m *machine) stop(ev event) []action {
+func (m *machine) stop(ev event, acts []action) []action {
 	caller := action{op: opRefuse, status: ev.status, reason: ev.reason}
 	if caller.status == 0 {
 		caller.status = 503
@@ -320,16 +320,15 @@ func (m *machine) stop(ev event) []action {
 		caller = action{op: opDropIn, reason: ev.reason}
 	}
 	m.Phase = Done
-	acts := append([]action{caller}, m.dropOut(ev.reason)...)
-	return append(acts, action{op: opFinish, end: ev.end, by: cdr.BySystem, reason: ev.reason})
+	return append(m.dropOut(ev.reason, append(acts, caller)), action{op: opFinish, end: ev.end, by: cdr.BySystem, reason: ev.reason})
 }
 
 // dropOut ends the current attempt, if there is one.
-func (m *machine) dropOut(reason string) []action {
+func (m *machine) dropOut(reason string, acts []action) []action {
 	if m.Attempt == 0 {
-		return nil
+		return acts
 	}
-	return []action{{op: opDropOut, attempt: m.Attempt, reason: reason}}
+	return append(acts, action{op: opDropOut, attempt: m.Attempt, reason: reason})
 }
 
 // outcome is how a call ends that no attempt has answered.

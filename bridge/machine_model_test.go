@@ -33,8 +33,8 @@ type world struct {
 func (w *world) send(ev event) {
 	w.t.Helper()
 	twin := w.copied()
-	acts := w.m.step(ev)
-	if again := twin.step(ev); !reflect.DeepEqual(again, acts) || !reflect.DeepEqual(twin.copied(), w.m.copied()) {
+	acts := w.m.step(ev, nil)
+	if again := twin.step(ev, nil); !reflect.DeepEqual(again, acts) || !reflect.DeepEqual(twin.copied(), w.m.copied()) {
 		w.t.Fatalf("%s: read back from JSON it does %s, else %s", ev.in, show(again), show(acts))
 	}
 	for _, a := range acts {

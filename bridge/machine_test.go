@@ -103,7 +103,7 @@ func TestMachineEdges(t *testing.T) {
 		for i := range numInputs {
 			before := in(p)
 			m := in(p)
-			acts := m.step(event{in: i, attempt: 1, targets: targets(2), status: 503, end: cdr.EndLimit, party: Called})
+			acts := m.step(event{in: i, attempt: 1, targets: targets(2), status: 503, end: cdr.EndLimit, party: Called}, nil)
 			edge, legal := want[key{p, i}]
 			if !legal {
 				if len(acts) > 0 || !reflect.DeepEqual(m, before) {
@@ -128,7 +128,7 @@ func TestMachineLateNews(t *testing.T) {
 				m.Attempt = 0
 			}
 			before := m
-			if acts := m.step(event{in: i, attempt: 1, status: 486}); len(acts) > 0 || !reflect.DeepEqual(m, before) {
+			if acts := m.step(event{in: i, attempt: 1, status: 486}, nil); len(acts) > 0 || !reflect.DeepEqual(m, before) {
 				t.Errorf("%s on late %s: %s", p, i, show(acts))
 			}
 		}
@@ -184,7 +184,7 @@ func TestMachineHunting(t *testing.T) {
 		for left, want := range map[int]string{1: tt.first, 0: tt.last} {
 			m := in(Ringing)
 			m.Targets = targets(1 + left)
-			got := show(m.step(event{in: Failed, attempt: 1, why: tt.why, status: tt.status}))
+			got := show(m.step(event{in: Failed, attempt: 1, why: tt.why, status: tt.status}, nil))
 			if got != want {
 				t.Errorf("why %d, status %d, %d left: %q, want %q", tt.why, tt.status, left, got, want)
 			}
@@ -219,14 +219,14 @@ func TestMachineHuntsOnlyByItsList(t *testing.T) {
 	} {
 		m := in(Dialing)
 		m.Targets = targets(2, tt.hunt...)
-		acts := m.step(event{in: Failed, attempt: 1, why: tt.why, status: tt.status})
+		acts := m.step(event{in: Failed, attempt: 1, why: tt.why, status: tt.status}, nil)
 		if hunts := show(acts) == "dial 2"; hunts != tt.hunts {
 			t.Errorf("%v, why %d, %d: %s", tt.hunt, tt.why, tt.status, show(acts))
 		}
 	}
 	m := in(Dialing)
 	m.Targets = targets(2, "503")
-	if got := show(m.step(event{in: RingTimeout, attempt: 1})); got != "drop attempt 1, refuse 408, finish no_answer by system" {
+	if got := show(m.step(event{in: RingTimeout, attempt: 1}, nil)); got != "drop attempt 1, refuse 408, finish no_answer by system" {
 		t.Errorf("silent gateway of a trunk that does not hunt on timeout: %s", got)
 	}
 }
@@ -236,21 +236,21 @@ func TestMachineLastAttemptSpeaks(t *testing.T) {
 	t.Parallel()
 	busy := []sipmsg.Header{{Name: "Reason", Value: "Q.850;cause=17"}}
 	m := machine{}
-	m.step(event{in: Planned, targets: targets(3)})
-	m.step(event{in: Failed, attempt: 1, status: 503, reason: "Q.850;cause=34", headers: []sipmsg.Header{{Name: "Reason", Value: "Q.850;cause=34"}}})
+	m.step(event{in: Planned, targets: targets(3)}, nil)
+	m.step(event{in: Failed, attempt: 1, status: 503, reason: "Q.850;cause=34", headers: []sipmsg.Header{{Name: "Reason", Value: "Q.850;cause=34"}}}, nil)
 	two := m
-	m.step(event{in: Failed, attempt: 2, status: 408, why: ByTimeout})
-	acts := m.step(event{in: Failed, attempt: 3, status: 486, reason: "Q.850;cause=17", headers: busy})
+	m.step(event{in: Failed, attempt: 2, status: 408, why: ByTimeout}, nil)
+	acts := m.step(event{in: Failed, attempt: 3, status: 486, reason: "Q.850;cause=17", headers: busy}, nil)
 	if len(acts) != 2 || acts[0].status != 486 || !reflect.DeepEqual(acts[0].headers, busy) || acts[1].reason != "Q.850;cause=17" {
 		t.Errorf("%+v", acts)
 	}
-	acts = two.step(event{in: Failed, attempt: 2, status: 408, why: ByTimeout})
-	acts = append(acts, two.step(event{in: Failed, attempt: 3, status: 503, why: ByLimit})...)
+	acts = two.step(event{in: Failed, attempt: 2, status: 408, why: ByTimeout}, nil)
+	acts = append(acts, two.step(event{in: Failed, attempt: 3, status: 503, why: ByLimit}, nil)...)
 	if len(acts) != 3 || acts[1].status != 503 || acts[1].headers != nil || acts[2].reason != "" {
 		t.Errorf("an earlier attempt's words: %+v", acts)
 	}
 	var none machine
-	if got := show(none.step(event{in: Planned})); got != "refuse 404, finish no_route by system" {
+	if got := show(none.step(event{in: Planned}, nil)); got != "refuse 404, finish no_route by system" {
 		t.Errorf("a plan without targets: %s", got)
 	}
 }

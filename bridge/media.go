@@ -23,7 +23,7 @@ type media struct {
 
 // A talker is one side of an answered call, as far as further offers need it.
 type talker struct {
-	said   []byte     // its own description that holds
+	said   string     // its own description that holds
 	origin sdp.Origin // of what it was told last
 	digest uint64     // of that, but for the o= line
 }
@@ -59,8 +59,8 @@ type side struct {
 // go of what only the way there needed. The relay knows which m-lines are held
 // or rejected, and may be silent.
 func (m *media) settle(timeout time.Duration, a *side) {
-	m.talkers[Caller] = talker{said: m.offer.Bytes(), origin: m.origin, digest: m.shown.Digest()}
-	m.talkers[Called] = talker{said: a.answer.Bytes(), origin: a.origin, digest: a.offer.Digest()}
+	m.talkers[Caller] = talker{said: m.offer.String(), origin: m.origin, digest: m.shown.Digest()}
+	m.talkers[Called] = talker{said: a.answer.String(), origin: a.origin, digest: a.offer.Digest()}
 	if m.bypass { // an earlier attempt was to be relayed
 		m.close()
 	}

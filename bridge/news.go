@@ -12,8 +12,7 @@ import (
 func (k *call) inboundEvent(c *legs.Core, ev legs.Event) {
 	switch ev.Kind {
 	case legs.Cancelled:
-		status := 487
-		k.rec.SIPStatus = &status
+		k.rec.sent(487)
 		k.apply(c, event{in: CallerGone, reason: ev.Reason})
 	case legs.Bye:
 		k.apply(c, event{in: CallerGone, reason: ev.Reason})
@@ -89,9 +88,9 @@ func (k *call) accepted(c *legs.Core, a *attempt, ev legs.Event) {
 		return
 	}
 	a.leg.Ack(legs.Body{})
-	now, status := stamp(c), ev.Status
-	r := a.rec()
-	r.AnsweredAt, r.SIPStatus, a.answered = &now, &status, c.Now()
+	r, room := a.rec()
+	room.answered, room.status, a.answered = stamp(c), ev.Status, c.Now()
+	r.AnsweredAt, r.SIPStatus = &room.answered, &room.status
 	reply, why, ok := k.media.hear(k, a, ev)
 	if !ok {
 		k.giveUp(c, a, why)
@@ -127,8 +126,9 @@ func (k *call) refused(c *legs.Core, a *attempt, ev legs.Event) {
 	case legs.ByTransport:
 		out.why = ByTransport
 	default:
-		status := ev.Status
-		a.rec().SIPStatus = &status
+		r, room := a.rec()
+		room.status = ev.Status
+		r.SIPStatus = &room.status
 		out.reason, out.headers = header(ev.Headers, "Reason"), k.backward(a, ev.Headers)
 		if after := header(ev.Headers, "Retry-After"); after != "" && retriable(ev.Status) {
 			out.headers = append(out.headers, sipmsg.Header{Name: "Retry-After", Value: after})

@@ -6,16 +6,17 @@ import (
 	"b2bua/rtprelay"
 )
 
-// stats is the record's view of the media as they stand; nil when there were
-// none.
-func (m *media) stats() *cdr.Media {
+// stats writes the record's view of the media as they stand to out and returns
+// it; nil when there were none.
+func (m *media) stats(out *cdr.Media) *cdr.Media {
 	if m.bypass {
-		return &cdr.Media{Mode: policy.MediaBypass, Streams: []cdr.Stream{}}
+		*out = cdr.Media{Mode: policy.MediaBypass, Streams: []cdr.Stream{}}
+		return out
 	}
 	if m.lines == nil {
 		return nil
 	}
-	out := &cdr.Media{Mode: policy.MediaRelay, Streams: []cdr.Stream{}}
+	*out = cdr.Media{Mode: policy.MediaRelay, Streams: make([]cdr.Stream, 0, 2*len(m.lines))}
 	for i, l := range m.lines {
 		if l.caller != nil {
 			out.Streams = append(out.Streams, streamStats(i, l.kind, "caller", l.caller))

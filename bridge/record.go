@@ -1,7 +1,11 @@
 package bridge
 
 import (
+	"context"
+	"encoding/hex"
 	"errors"
+	"log/slog"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -9,44 +13,129 @@ import (
 
 	"b2bua/cdr"
 	"b2bua/legs"
+	"b2bua/legs/shard"
 	"b2bua/policy"
 )
 
+// A record is the record of a call with room for what it points at, all in one
+// piece of memory. A pointer is set when the thing has happened.
+type record struct {
+	cdr.Record
+	trunk, outbound          string
+	ringing, answered, ended time.Time
+	pdd                      int64
+	status, cause            int
+	by                       cdr.HungUpBy
+	end                      cdr.EndReason
+	media                    cdr.Media
+	one                      [1]cdr.Attempt // Attempts, unless the call hunts
+	first                    attemptRoom
+	more                     []*attemptRoom
+}
+
+// attemptRoom is the same for one attempt.
+type attemptRoom struct {
+	ringing, answered, ended time.Time
+	status                   int
+	end                      cdr.EndReason
+}
+
 // newRecord opens the record of a call that has just arrived.
-func newRecord(node string, now time.Time, inv *legs.Invite) *cdr.Record {
+func newRecord(node string, id uuid.UUID, now time.Time, inv *legs.Invite) *record {
+	r := &record{trunk: inv.Trunk}
+	r.NodeID, r.StartedAt, r.InboundTrunk = node, now, &r.trunk
+	r.RelatedCalls, r.Attempts = []cdr.RelatedCall{}, r.one[:0]
+	r.Received = cdr.Received{
+		Listener: inv.Listener.URL, Transport: inv.Listener.Transport,
+		SIPCallID: inv.CallID, RequestURI: inv.RequestURI, Caller: digits(inv.From.URI), Called: digits(inv.URI),
+		From: inv.From.String(), To: inv.To.String(),
+		PAssertedIdentity: inv.Header("P-Asserted-Identity"), PPreferredIdentity: inv.Header("P-Preferred-Identity"),
+		RemotePartyID: inv.Header("Remote-Party-ID"), Diversion: inv.Header("Diversion"),
+		Privacy: inv.Header("Privacy"), UserAgent: inv.Header("User-Agent"),
+	}
+	r.detach(id, inv.Source)
+	r.Caller, r.Called = r.Received.Caller, r.Received.Called
+	return r
+}
+
+// detach copies what would keep the whole INVITE in memory for the life of the
+// call, and writes the id and the source beside it.
+func (r *record) detach(id uuid.UUID, source netip.AddrPort) {
+	var head [128]byte
+	idText := appendID(head[:0], id)
+	own := source.AppendTo(idText)
+	in := &r.Received
+	fields := [...]*string{
+		&in.SIPCallID, &in.RequestURI, &in.Caller, &in.Called, &in.From, &in.To, &in.PAssertedIdentity,
+		&in.PPreferredIdentity, &in.RemotePartyID, &in.Diversion, &in.Privacy, &in.UserAgent,
+	}
+	size := len(own)
+	for _, f := range fields {
+		size += len(*f)
+	}
+	var text strings.Builder
+	text.Grow(size)
+	_, _ = text.Write(own)
+	for _, f := range fields {
+		_, _ = text.WriteString(*f)
+	}
+	all := text.String()
+	r.CallID, in.Source, all = all[:len(idText)], all[len(idText):len(own)], all[len(own):]
+	for _, f := range fields {
+		*f, all = all[:len(*f)], all[len(*f):]
+	}
+}
+
+// newCallID makes the id of a call. Its last octet is the shard that the call
+// is on.
+func newCallID(home shard.ID) uuid.UUID {
 	id, err := uuid.NewV7()
 	if err != nil {
 		id = uuid.New() // no worse than unsorted
 	}
-	trunk := inv.Trunk
-	caller, called := digits(inv.From.URI), digits(inv.URI)
-	rec := &cdr.Record{
-		CallID: id.String(), NodeID: node, StartedAt: now, InboundTrunk: &trunk,
-		Caller: caller, Called: called,
-		RelatedCalls: []cdr.RelatedCall{}, Attempts: []cdr.Attempt{},
-		Received: cdr.Received{
-			Source: inv.Source.String(), Listener: inv.Listener.URL, Transport: inv.Listener.Transport,
-			SIPCallID: inv.CallID, RequestURI: inv.RequestURI, Caller: caller, Called: called,
-			From: inv.From.String(), To: inv.To.String(),
-			PAssertedIdentity: inv.Header("P-Asserted-Identity"), PPreferredIdentity: inv.Header("P-Preferred-Identity"),
-			RemotePartyID: inv.Header("Remote-Party-ID"), Diversion: inv.Header("Diversion"),
-			Privacy: inv.Header("Privacy"), UserAgent: inv.Header("User-Agent"),
-		},
-	}
-	detach(&rec.Received)
-	rec.Caller, rec.Called = rec.Received.Caller, rec.Received.Called
-	return rec
+	id[len(id)-1] = byte(home)
+	return id
 }
 
-// detach copies what would keep the whole INVITE in memory for the life of the
-// call.
-func detach(r *cdr.Received) {
-	for _, s := range []*string{
-		&r.SIPCallID, &r.RequestURI, &r.Caller, &r.Called, &r.From, &r.To, &r.PAssertedIdentity,
-		&r.PPreferredIdentity, &r.RemotePartyID, &r.Diversion, &r.Privacy, &r.UserAgent,
-	} {
-		*s = strings.Clone(*s)
+// homeOf is the shard of a call, if it is one of ours.
+func homeOf(callID string) (home shard.ID, ok bool) {
+	id, err := uuid.Parse(callID)
+	return shard.ID(id[len(id)-1]), err == nil
+}
+
+// appendID writes an id as text (RFC 9562 §4).
+func appendID(b []byte, id uuid.UUID) []byte {
+	for i, end := range [...]int{4, 6, 8, 10, 16} {
+		if i > 0 {
+			b = append(b, '-')
+		}
+		b = hex.AppendEncode(b, id[[...]int{0, 4, 6, 8, 10}[i]:end])
 	}
+	return b
+}
+
+// sent notes the final response to the caller.
+func (r *record) sent(status int) {
+	r.status = status
+	r.SIPStatus = &r.status
+}
+
+// dialled notes a further attempt.
+func (r *record) dialled(a cdr.Attempt) {
+	r.Attempts = append(r.Attempts, a)
+	if len(r.Attempts) > 1 {
+		r.more = append(r.more, new(attemptRoom))
+	}
+	r.outbound = a.Trunk
+	r.OutboundTrunk = &r.outbound
+}
+
+// attempt is the part of one attempt, from 1.
+func (r *record) attempt(no int) (*cdr.Attempt, *attemptRoom) {
+	if no == 1 {
+		return &r.Attempts[0], &r.first
+	}
+	return &r.Attempts[no-1], r.more[no-2]
 }
 
 // refusal turns policy's answer into an event.
@@ -64,12 +153,12 @@ func refusal(err error) event {
 
 // journalAnswer writes the answer record; the caller is answered when it is on
 // disk. A full queue is the same as a disk that refuses.
-func (k *call) journalAnswer(c *legs.Core) []event {
+func (k *call) journalAnswer(c *legs.Core) {
 	k.attempt.stopTimer()
-	now := stamp(c)
-	k.rec.AnsweredAt, k.answered = &now, c.Now()
-	k.rec.Media = k.media.stats()
-	ok := k.b.cfg.Journal.Append(cdr.Answered, k.rec, func(err error) {
+	r := k.rec
+	r.answered, k.answered = stamp(c), c.Now()
+	r.AnsweredAt, r.Media = &r.answered, k.media.stats(&r.media)
+	ok := k.b.cfg.Journal.Append(cdr.Answered, &r.Record, func(err error) {
 		c.Post(func(c *legs.Core) {
 			c.Blame(k)
 			in := Journaled
@@ -80,15 +169,15 @@ func (k *call) journalAnswer(c *legs.Core) []event {
 			k.apply(c, event{in: in})
 		})
 	})
-	k.rec.Media = nil // as they stood; counted again at the end
+	r.Media, r.media = nil, cdr.Media{} // as they stood; counted again at the end
 	if !ok {
-		return []event{{in: Unjournaled}}
+		k.apply(c, event{in: Unjournaled})
+		return
 	}
-	c.Schedule(c.Now().Add(k.b.cfg.JournalPatience), (*unwritten)(k))
-	return nil
+	k.attempt.timer = c.Schedule(c.Now().Add(k.b.cfg.JournalPatience), (*unwritten)(k))
 }
 
-// unwritten gives up on an answer record; after Journaled it is late news.
+// unwritten gives up on an answer record.
 type unwritten call
 
 // Owner lets the panic fence know whose timer it is.
@@ -108,16 +197,19 @@ func (u *unwritten) Wake(c *legs.Core) {
 func (k *call) finish(c *legs.Core, a action) {
 	k.closeRecord(c, a)
 	k.giveBack()
-	k.b.metrics.ended(k.rec)
-	k.b.log.Debug("call ended", "call_id", k.rec.CallID, "end_reason", a.end, "sip_status", status(k.rec),
-		"duration_ms", k.rec.DurationMS, "attempts", len(k.rec.Attempts))
+	k.b.metrics.ended(&k.rec.Record)
+	if k.b.log.Enabled(context.Background(), slog.LevelDebug) {
+		k.b.log.Debug("call ended", "call_id", k.rec.CallID, "end_reason", a.end, "sip_status", k.rec.status,
+			"duration_ms", k.rec.DurationMS, "attempts", len(k.rec.Attempts))
+	}
 	k.handOver(c)
 }
 
 // closeRecord states how and when the call ended.
 func (k *call) closeRecord(c *legs.Core, a action) {
-	r, now := k.rec, stamp(c)
-	r.EndedAt, r.EndReason, r.HungUpBy = &now, &a.end, &a.by
+	r := k.rec
+	r.ended, r.end, r.by = stamp(c), a.end, a.by
+	r.EndedAt, r.EndReason, r.HungUpBy = &r.ended, &r.end, &r.by
 	r.DurationMS = c.Now().Sub(k.began).Milliseconds()
 	if r.SIPStatus == nil || *r.SIPStatus != 200 {
 		r.AnsweredAt = nil // it was never answered as far as the caller knows
@@ -125,8 +217,11 @@ func (k *call) closeRecord(c *legs.Core, a action) {
 	if r.AnsweredAt != nil {
 		r.BillableMS = c.Now().Sub(k.answered).Milliseconds()
 	}
-	r.Q850Cause = cause(r, a.reason)
-	r.Media = k.media.stats()
+	if n, ok := cause(&r.Record, a.reason); ok {
+		r.cause = n
+		r.Q850Cause = &r.cause
+	}
+	r.Media = k.media.stats(&r.media)
 	if k.attempt != nil {
 		k.attempt.over(c, a.end)
 	}
@@ -143,7 +238,7 @@ func (k *call) giveBack() {
 		k.held = false
 		k.b.release(*k.rec.InboundTrunk)
 	}
-	k.setup, k.reply = nil, reply{}
+	k.setup, k.reply = setup{}, reply{}
 }
 
 // handOver gives the closed record to the journal and forgets the call.
@@ -151,7 +246,7 @@ func (k *call) handOver(c *legs.Core) {
 	k.finished = true
 	k.b.forget(c, k)
 	k.b.waiting.Add(1)
-	(&ended{b: k.b, rec: k.rec}).Wake(c)
+	(&ended{b: k.b, rec: &k.rec.Record}).Wake(c)
 }
 
 // ended is a closed record on its way to the journal. The journal keeps room
@@ -185,14 +280,6 @@ func (k *call) snapshot(c *legs.Core) *cdr.Record {
 			a.BillableMS = c.Now().Sub(k.attempt.answered).Milliseconds()
 		}
 	}
-	r.Media = k.media.stats()
+	r.Media = k.media.stats(new(cdr.Media))
 	return r
-}
-
-// status is the final status the caller got, 0 when none.
-func status(r *cdr.Record) int {
-	if r.SIPStatus == nil {
-		return 0
-	}
-	return *r.SIPStatus
 }

@@ -39,7 +39,7 @@ func (k *call) reoffered(c *legs.Core, from Party, ev legs.Event) {
 
 // fewer reports whether an offer has lost an m-line.
 func (k *call) fewer(from Party, offer *sdp.Session) bool {
-	said, err := sdp.Parse(k.media.talkers[from].said)
+	said, err := sdp.Parse([]byte(k.media.talkers[from].said))
 	return err != nil || len(offer.Media()) < len(said.Media())
 }
 
@@ -56,10 +56,10 @@ func (k *call) reanswered(c *legs.Core, from Party, ev legs.Event) {
 }
 
 // doExchange performs the actions of a further offer.
-func (k *call) doExchange(a action) []event {
+func (k *call) doExchange(c *legs.Core, a action) {
 	switch a.op {
 	case opReoffer:
-		return k.reoffer(a.party, k.offered)
+		k.reoffer(c, a.party, k.offered)
 	case opReanswer:
 		k.reanswer(a.party)
 	case opRerefuse:
@@ -67,14 +67,13 @@ func (k *call) doExchange(a action) []event {
 	case opWithdraw:
 		k.leg(a.party).Withdraw()
 	case opRestore:
-		return k.restore(a.party)
+		k.restore(c, a.party)
 	case opRestored:
 		k.agree()
 	case opDiscard:
 		k.media.discard()
 	default:
 	}
-	return nil
 }
 
 func (k *call) leg(p Party) legs.Leg {
@@ -85,26 +84,27 @@ func (k *call) leg(p Party) legs.Leg {
 }
 
 // reoffer passes an offer on to the other side.
-func (k *call) reoffer(to Party, offer *sdp.Session) []event {
+func (k *call) reoffer(c *legs.Core, to Party, offer *sdp.Session) {
 	d, err := k.draft(to.other(), offer)
 	if err != nil {
 		k.b.log.Warn("no media port for a further offer", "call_id", k.rec.CallID, "err", err)
-		return []event{{in: Rerefused, party: to, status: 500}}
+		k.apply(c, event{in: Rerefused, party: to, status: 500})
+		return
 	}
 	k.media.draft = d
 	d.told = k.tell(to, offer, d)
 	k.leg(to).Reoffer(legs.Body{Type: "application/sdp", Data: d.told.Bytes()})
-	return nil
 }
 
 // restore offers a side once more what the other one has said before.
-func (k *call) restore(to Party) []event {
+func (k *call) restore(c *legs.Core, to Party) {
 	k.media.discard()
-	offer, err := sdp.Parse(k.media.talkers[to.other()].said)
+	offer, err := sdp.Parse([]byte(k.media.talkers[to.other()].said))
 	if err != nil { // it was one when it was kept
-		return []event{{in: Rerefused, party: to, status: 500}}
+		k.apply(c, event{in: Rerefused, party: to, status: 500})
+		return
 	}
-	return k.reoffer(to, offer)
+	k.reoffer(c, to, offer)
 }
 
 // reanswer passes the answer back, and has the media follow.
@@ -200,7 +200,7 @@ func (k *call) agree() {
 	m := &k.media
 	d := m.draft
 	m.draft = nil
-	m.talkers[d.from].said, m.talkers[d.from.other()].said = d.offer.Bytes(), d.heard.Bytes()
+	m.talkers[d.from].said, m.talkers[d.from.other()].said = d.offer.String(), d.heard.String()
 	if m.bypass {
 		return
 	}
@@ -232,7 +232,7 @@ func (k *call) sources(p Party) []netip.Prefix {
 	if p == Caller {
 		return k.b.plausible(*k.rec.InboundTrunk, k.in.Remote.Flow.Peer.Addr())
 	}
-	return k.b.plausible(k.attempt.rec().Trunk, k.attempt.leg.Target().Addr())
+	return k.b.plausible(*k.rec.OutboundTrunk, k.attempt.leg.Target().Addr())
 }
 
 // discard gives back what an offer has opened that nothing came of.

@@ -29,7 +29,7 @@ func Machines() []Machine {
 			if q.end && p != Routing {
 				probe.Targets = probe.Targets[:1]
 			}
-			acts := probe.step(q.event)
+			acts := probe.step(q.event, nil)
 			if len(acts) == 0 || q.end && sameWithout(p, q) {
 				continue
 			}
@@ -52,7 +52,7 @@ func exchangeMachine() Machine {
 				}
 				probe := machineIn(Talking)
 				probe.Exchange, probe.Offerer = e, Caller
-				acts := probe.step(event{in: in, party: p, status: 488})
+				acts := probe.step(event{in: in, party: p, status: 488}, nil)
 				if len(acts) == 0 || in == Reoffered && p == Called { // either side alike
 					continue
 				}
@@ -94,11 +94,11 @@ func machineIn(p Phase) *machine {
 // sameWithout reports that it makes no difference whether a target is left.
 func sameWithout(p Phase, q question) bool {
 	with, without := machineIn(p), machineIn(p)
-	a := opNames(with.step(q.event))
+	a := opNames(with.step(q.event, nil))
 	if p != Routing {
 		without.Targets = without.Targets[:1]
 	}
-	return a == opNames(without.step(q.event)) && with.Phase == without.Phase
+	return a == opNames(without.step(q.event, nil)) && with.Phase == without.Phase
 }
 
 // label names the input, and the guard when there is one.
