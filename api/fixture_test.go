@@ -109,7 +109,7 @@ func (c *memoryCalls) Get(_ context.Context, callID string) (cdr.Record, error) 
 			return r, c.fail
 		}
 	}
-	return cdr.Record{}, cmp.Or(c.fail, error(cdr.ErrNotFound))
+	return cdr.Record{}, cmp.Or(c.fail, cdr.ErrNotFound)
 }
 
 func (c *memoryCalls) Hangup(ctx context.Context, callID string) error {

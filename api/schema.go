@@ -221,7 +221,11 @@ func (s *schemas) deriveDocument() {
 		Type: huma.TypeObject, AdditionalProperties: false,
 		Description: "The whole policy. What it does not name is removed.",
 		Properties: map[string]*huma.Schema{
-			"revision": {Type: huma.TypeInteger, Format: "int64", Minimum: new(float64), Description: "Of the policy that the document was made from: when it is another by now, the document is refused (409). 0, or left out, is good for any"},
+			"revision": {
+				Type: huma.TypeInteger, Format: "int64", Minimum: new(float64),
+				Description: "Of the policy that the document was made from: when it is another by now, the document is refused (409). " +
+					"0, or left out, is good for any",
+			},
 			"accounts": list("AccountEntry"),
 			"trunks":   list("TrunkEntry"),
 			"routes":   list("RouteEntry"),

@@ -15,7 +15,7 @@ const (
 	EndRejected     EndReason = "rejected"      // the called side refused
 	EndNoAnswer     EndReason = "no_answer"     // ring timeout
 	EndNoRoute      EndReason = "no_route"      // policy has no target
-	EndUnreachable  EndReason = "unreachable"   // transport error or timeout towards every target; or a dialog that its peer lost: 408, 481 or silence to a re-INVITE
+	EndUnreachable  EndReason = "unreachable"   // transport error or timeout towards every target, or a dialog lost in a re-INVITE (408, 481)
 	EndBadOffer     EndReason = "bad_offer"     // the offer or the answer cannot be used
 	EndNoPorts      EndReason = "no_ports"      // no media port was free
 	EndMediaTimeout EndReason = "media_timeout" // no media from either side

@@ -17,7 +17,8 @@ func TestAllKeepsTheOrder(t *testing.T) {
 	now := begin
 	for i := range 500 {
 		now = now.Add(time.Duration(random.IntN(3)) * Resolution)
-		for _, ok := first.pop(now); ok; _, ok = first.pop(now) {
+		for fired := true; fired; {
+			_, fired = first.pop(now)
 		}
 		first.Schedule(now.Add(time.Duration(random.IntN(80))*time.Second/8), i)
 	}
