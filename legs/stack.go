@@ -190,7 +190,7 @@ func (s *Stack) Each(ctx context.Context, fn func(*Core)) error {
 		s.Post(shard.ID(i), func(c *Core) {
 			defer func() { done <- struct{}{} }()
 			one.Lock()
-			defer one.Unlock()
+			defer one.Unlock() // also when fn panics
 			if !over {
 				fn(c)
 			}
@@ -201,8 +201,8 @@ func (s *Stack) Each(ctx context.Context, fn func(*Core)) error {
 		case <-done:
 		case <-ctx.Done():
 			one.Lock()
-			defer one.Unlock()
 			over = true
+			one.Unlock()
 			return context.Cause(ctx)
 		}
 	}
