@@ -117,7 +117,7 @@ const (
 	userChar                    // unreserved / user-unreserved
 	uriChar                     // may stand in a URI: neither blank, control nor angle bracket
 	alnumChar
-	userInfoChar // may stand before the @ of a URI, for us
+	userInfoChar // may stand in the user part of a URI before its password, for us
 )
 
 // classes is RFC 3261 §25.1 in a table; it is only read. The underscore is not
@@ -137,7 +137,7 @@ var classes = func() (t [256]class) {
 	for i := range t {
 		if i > ' ' && i != 0x7f && i != '<' && i != '>' {
 			t[i] |= uriChar
-			if i != '"' {
+			if i != '"' && i != ':' {
 				t[i] |= userInfoChar
 			}
 			if i != '"' && i != ',' {

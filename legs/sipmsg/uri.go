@@ -59,9 +59,14 @@ func (u *URI) parse(s string, room *paramRoom) error {
 	if at := strings.IndexByte(rest, '@'); at >= 0 {
 		user := rest[:at]
 		rest = rest[at+1:]
-		u.User, u.Password, _ = strings.Cut(user, ":")
+		n := span(user, userInfoChar)
+		if u.User = user[:n]; n < len(user) && user[n] == ':' {
+			u.Password = user[n+1:]
+		} else if n < len(user) {
+			return errUser
+		}
 		// An empty user is not legal, but is how some gateways withhold a number.
-		if u.User == "" && (user != "" || strings.IndexByte(rest, '@') >= 0) || !all(user, userInfoChar) {
+		if u.User == "" && (user != "" || strings.IndexByte(rest, '@') >= 0) || !all(u.Password, uriChar) || strings.IndexByte(u.Password, '"') >= 0 {
 			return errUser
 		}
 	}
@@ -72,11 +77,16 @@ func (u *URI) parse(s string, room *paramRoom) error {
 	if rest[0] != ';' && rest[0] != '?' {
 		return errHost
 	}
-	if !all(rest, uriChar) {
-		return errURIChars // in a quoted parameter or a header
+	headers := len(rest)
+	for i := 0; i < len(rest); i++ {
+		if classes[rest[i]]&uriChar == 0 {
+			return errURIChars // in a quoted parameter or a header
+		}
+		if rest[i] == '?' && headers == len(rest) {
+			headers, u.Headers = i, rest[i+1:]
+		}
 	}
-	rest, u.Headers, _ = strings.Cut(rest, "?")
-	u.Params, err = room.parse(rest)
+	u.Params, err = room.parse(rest[:headers])
 	return err
 }
 
