@@ -3,7 +3,6 @@ package legs
 import (
 	"net/netip"
 	"strings"
-	"time"
 
 	"b2bua/legs/shard"
 	"b2bua/legs/sipmsg"
@@ -18,7 +17,7 @@ type clientTx struct {
 	leg   leg
 	cseq  uint32
 	quiet bool // nobody waits for the outcome
-	alarm alarm
+	alarm Timer
 
 	shrunk bool // its request was too long for the path, and has been sent again
 }
@@ -138,7 +137,6 @@ type clientTimer clientTx
 
 func (t *clientTimer) enter(c *Core) {
 	tx := (*clientTx)(t)
-	tx.alarm.at = time.Time{}
 	c.leg = tx.leg
 	c.applyClient(tx, tx.Fire(c.now))
 }

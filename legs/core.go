@@ -25,7 +25,6 @@ type Core struct {
 	clients txn.Table[*clientTx]
 	legs    map[string]leg // by every local tag
 
-	script *script              // of the last step, for the next one to use
 	events []Event              // for the bridge, delivered when the step is done
 	next   int                  // the first of them that is not delivered yet
 	out    []transport.Outgoing // written when the shard is drained
@@ -70,7 +69,7 @@ type shell struct {
 	asked *serverTx // of the peer's re-INVITE; nil when none is under way
 	mute  bool      // nobody knows this leg: it has no events
 	known int       // tags that are in core.legs
-	alarm alarm
+	alarm Timer
 
 	hopURI      string // the last next hop that was resolved, and its address
 	hopAddr     netip.AddrPort
@@ -208,21 +207,11 @@ func (c *Core) send(flow transport.Flow, raw []byte) {
 	c.out = append(c.out, transport.Outgoing{Flow: flow, Data: raw, Redial: true})
 }
 
-// An alarm is the one timer of a transaction or leg.
-type alarm struct {
-	timer Timer
-	at    time.Time // zero: it is not set
-}
-
-// set moves an alarm to at; zero stops it.
-func (c *Core) set(a *alarm, at time.Time, in input) {
-	if at.Equal(a.at) {
-		return
-	}
-	a.at = at
+// set moves the one timer of a transaction or leg to at; zero stops it.
+func (c *Core) set(alarm *Timer, at time.Time, in input) {
 	if at.IsZero() {
-		a.timer.Stop()
+		alarm.Stop()
 	} else {
-		c.shard.Wheel.Set(&a.timer, at, in)
+		c.shard.Wheel.Set(alarm, at, in)
 	}
 }

@@ -32,7 +32,6 @@ func (c *Core) giveUp(v any, stack []byte) {
 	c.report(v, stack)
 	owner, l, hand := c.culprit(), c.leg, c.hand
 	c.rest()
-	c.script = nil
 	for _, last := range []func(){
 		func() { c.stack.cfg.Handler.Crashed(c, owner) },
 		func() { c.abandon(l) },

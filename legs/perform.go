@@ -2,6 +2,7 @@ package legs
 
 import (
 	"net/netip"
+	"strings"
 	"time"
 
 	"b2bua/legs/sipmsg"
@@ -171,7 +172,7 @@ func (r *shell) leave(l leg) {
 }
 
 func (tx *serverTx) leave(l leg) {
-	tx.leg, tx.past = nil, &past{remote: *l.remote(), tag: l.tag()}
+	tx.leg, tx.past = nil, &past{remote: *l.remote(), tag: strings.Clone(l.tag())}
 }
 
 // step runs one move of the machine and does what it says. tx is the request in
@@ -197,14 +198,13 @@ func (l *Outbound) step(tx *serverTx, move func(*script)) {
 	c.leg = was
 }
 
-// collect runs a move. The script that it returns is the core's, and goes back
-// with perform: performing a step may start another one.
+// collect runs a move. The script that it returns is from the stack's pool, and
+// goes back with perform.
 func (c *Core) collect(move func(*script)) *script {
-	out := c.script
-	if out == nil {
+	out, ok := c.stack.scripts.Get().(*script)
+	if !ok {
 		out = &script{timers: c.stack.base}
 	}
-	c.script = nil
 	out.now = c.now
 	move(out)
 	return out
@@ -239,7 +239,7 @@ func (c *Core) perform(l leg, tx *serverTx, out *script) {
 		}
 	}
 	out.done()
-	c.script = out
+	c.stack.scripts.Put(out)
 }
 
 // respond does what has to do with the INVITE that made the leg, or with the
@@ -300,7 +300,6 @@ type inboundTimer Inbound
 
 func (t *inboundTimer) enter(c *Core) {
 	l := (*Inbound)(t)
-	l.alarm.at = time.Time{}
 	c.leg = l
 	l.step(nil, l.fire)
 }
@@ -309,7 +308,6 @@ type outboundTimer Outbound
 
 func (t *outboundTimer) enter(c *Core) {
 	l := (*Outbound)(t)
-	l.alarm.at = time.Time{}
 	c.leg = l
 	l.step(nil, l.fire)
 }

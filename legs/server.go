@@ -1,8 +1,6 @@
 package legs
 
 import (
-	"time"
-
 	"b2bua/legs/sipmsg"
 	"b2bua/legs/transport"
 	"b2bua/legs/txn"
@@ -22,7 +20,7 @@ type serverTx struct {
 	flow  transport.Flow  // with the peer that responses go to (RFC 3261 §18.2.2)
 	leg   leg             // of an INVITE, until it is over
 	past  *past           // of an INVITE whose leg is over
-	alarm alarm
+	alarm Timer
 }
 
 // A past is what the transaction of an INVITE still has to know of its leg:
@@ -257,7 +255,7 @@ func (c *Core) newServer(p *packet) *serverTx {
 	flow.Peer = responsePeer(flow, &p.msg.Vias[0])
 	tx := &serverTx{req: p.msg, flow: flow, key: p.key}
 	var res txn.Result
-	tx.Server, res = txn.NewServer(txn.KindOf(p.msg.Method), p.msg.Method, flow.Conn != 0, c.now, c.stack.cfg.Timers)
+	tx.Server, res = txn.NewServer(txn.KindOf(p.msg.Method), p.msg.Method, flow.Conn != 0, c.now, &c.stack.cfg.Timers)
 	c.servers.AddServer(tx.key, txn.MergeKeyOf(p.msg), tx)
 	c.hand = tx
 	c.applyServer(tx, res)
@@ -309,7 +307,6 @@ type serverTimer serverTx
 
 func (t *serverTimer) enter(c *Core) {
 	tx := (*serverTx)(t)
-	tx.alarm.at = time.Time{}
 	if tx.leg != nil {
 		c.leg = tx.leg
 	}

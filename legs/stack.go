@@ -70,6 +70,7 @@ type Stack struct {
 	cores      [shard.Count]*Core
 	recent     recent
 	packets    sync.Pool // of *packet
+	scripts    sync.Pool // of *script
 	tcpless    tcpless
 	dependents dependents
 
@@ -131,13 +132,7 @@ func newStack(cfg Config) (*Stack, error) {
 	span(&cfg.RoomWait, DefaultRoomWait)
 	span(&cfg.SizeWait, DefaultSizeWait)
 	span(&cfg.SizeMemory, DefaultSizeMemory)
-	d := txn.Defaults()
-	if cfg.Timers.T1 <= 0 {
-		cfg.Timers.T1 = d.T1
-	}
-	if cfg.Timers.T2 <= 0 {
-		cfg.Timers.T2 = d.T2
-	}
+	cfg.Timers = *cfg.Timers.WithDefaults()
 	s := &Stack{cfg: cfg, log: cfg.Logger, metrics: cfg.Metrics, recent: newRecent()}
 	s.base = Timers{T1: cfg.Timers.T1, T2: cfg.Timers.T2}
 	s.newSeed = func(id shard.ID) shard.Seed { return shard.NewSeed(cfg.Node, id) }

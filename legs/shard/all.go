@@ -30,7 +30,7 @@ func (w *Wheel[E]) All() iter.Seq[*Timer[E]] {
 
 // At is when the timer fires: never before the time that it was scheduled for,
 // and less than [Resolution] after it. It is good until it fires or is stopped.
-func (t *Timer[E]) At() time.Time { return t.wheel.base.Add(time.Duration(t.tick) * Resolution) }
+func (t *Timer[E]) At() time.Time { return t.wheel.base.Add(time.Duration(t.tick()) * Resolution) }
 
 // Event is what the shard will handle then.
 func (t *Timer[E]) Event() E { return t.ev }

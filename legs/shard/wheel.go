@@ -11,6 +11,7 @@ const (
 	slotBits = 6
 	slots    = 1 << slotBits
 	levels   = 7
+	lvlBits  = 3
 )
 
 // A Wheel is a hierarchical timing wheel with a resolution of 10 ms. Scheduling
@@ -43,10 +44,12 @@ type level[E any] struct {
 type Timer[E any] struct {
 	wheel      *Wheel[E] // nil once fired or stopped
 	next, prev *Timer[E]
-	tick       int64
-	lvl        uint8
+	place      int64 // the tick, and the level in the lowest lvlBits bits
 	ev         E
 }
+
+func (t *Timer[E]) tick() int64 { return t.place >> lvlBits }
+func (t *Timer[E]) lvl() int    { return int(t.place & (1<<lvlBits - 1)) }
 
 // NewWheel makes a wheel whose time starts at now.
 func NewWheel[E any](now time.Time) *Wheel[E] { return &Wheel[E]{base: now} }
@@ -61,15 +64,21 @@ func (w *Wheel[E]) Schedule(at time.Time, ev E) *Timer[E] {
 }
 
 // Set is [Wheel.Schedule] with a timer of the caller's own, which may be the zero
-// Timer, or one that has fired, was stopped or is scheduled: that one moves. It
-// allocates nothing. The Timer must not be copied afterwards.
+// Timer, or one that has fired, was stopped or is scheduled: that one moves,
+// but not for less than a tick. It allocates nothing. The Timer must not be copied
+// afterwards.
 func (w *Wheel[E]) Set(t *Timer[E], at time.Time, ev E) {
 	tick := tickAt(w.base, at)
 	if w.base.Add(time.Duration(tick) * Resolution).Before(at) {
 		tick++
 	}
+	tick = max(tick, w.floor+1)
+	if t.wheel == w && t.tick() == tick {
+		t.ev = ev
+		return
+	}
 	t.Stop()
-	t.wheel, t.tick, t.ev = w, max(tick, w.floor+1), ev
+	t.wheel, t.place, t.ev = w, tick<<lvlBits, ev
 	w.insert(t)
 	w.n++
 }
@@ -151,7 +160,7 @@ func (w *Wheel[E]) cascade(l int, tick int64) {
 // insert appends a timer to the slot where it belongs as seen from cur.
 func (w *Wheel[E]) insert(t *Timer[E]) {
 	l := 0
-	if diff := uint64(t.tick ^ w.cur); diff != 0 {
+	if diff := uint64(t.tick() ^ w.cur); diff != 0 {
 		l = (bits.Len64(diff) - 1) / slotBits
 	}
 	lv := w.level[l]
@@ -159,8 +168,8 @@ func (w *Wheel[E]) insert(t *Timer[E]) {
 		lv = new(level[E])
 		w.level[l] = lv
 	}
-	i := t.tick >> (slotBits * l) & (slots - 1)
-	t.lvl = uint8(l)
+	i := t.tick() >> (slotBits * l) & (slots - 1)
+	t.place = t.tick()<<lvlBits | int64(l)
 	head := lv.slot[i]
 	if head == nil {
 		t.next, t.prev = t, t
@@ -174,7 +183,8 @@ func (w *Wheel[E]) insert(t *Timer[E]) {
 
 // remove takes a timer off its list and lets go of its event.
 func (w *Wheel[E]) remove(t *Timer[E]) {
-	lv, i := w.level[t.lvl], t.tick>>(slotBits*int(t.lvl))&(slots-1)
+	l := t.lvl()
+	lv, i := w.level[l], t.tick()>>(slotBits*l)&(slots-1)
 	switch t.next {
 	case t:
 		lv.slot[i] = nil

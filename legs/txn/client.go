@@ -24,7 +24,7 @@ type Client struct {
 
 // NewClient starts the transaction of a request and says to send it. The request
 // bytes must stay unchanged.
-func NewClient(kind Kind, method, branch string, request []byte, reliable bool, now time.Time, t Timers) (Client, Result) {
+func NewClient(kind Kind, method, branch string, request []byte, reliable bool, now time.Time, t *Timers) (Client, Result) {
 	c := Client{
 		Kind: kind, Reliable: reliable,
 		Method: method, Branch: branch, Request: request,

@@ -15,5 +15,6 @@
 //	describe.go                 the rules as data, for the documentation
 //
 // A [Client] and a [Server] are plain data: exported fields, no pointers to
-// anything shared, the same after a round trip through JSON.
+// anything shared but the [Timers], which nobody changes, the same after a round
+// trip through JSON.
 package txn

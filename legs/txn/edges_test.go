@@ -130,12 +130,12 @@ type machineCase struct {
 }
 
 func newClient(kind txn.Kind, method string, reliable bool) *client {
-	c, _ := txn.NewClient(kind, method, "z9hG4bKx", []byte("request"), reliable, epoch, txn.Defaults())
+	c, _ := txn.NewClient(kind, method, "z9hG4bKx", []byte("request"), reliable, epoch, nil)
 	return &client{c}
 }
 
 func newServer(kind txn.Kind, method string, reliable bool) *server {
-	s, _ := txn.NewServer(kind, method, reliable, epoch, txn.Defaults())
+	s, _ := txn.NewServer(kind, method, reliable, epoch, nil)
 	return &server{s}
 }
 

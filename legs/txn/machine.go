@@ -73,7 +73,7 @@ type machine struct {
 // A Clock is the timer half of a transaction. Zero times are timers that do not
 // run.
 type Clock struct {
-	Timers   Timers        `json:"timers"`
+	Timers   *Timers       `json:"timers"`             // shared, and never changed
 	Interval time.Duration `json:"interval,omitzero"`  // from the last retransmission to the one at ResendAt
 	ResendAt time.Time     `json:"resend_at,omitzero"` // timers A, E and G
 	ExpireAt time.Time     `json:"expire_at,omitzero"` // every other timer: which one follows from the state
@@ -90,7 +90,7 @@ func (c *Clock) wake() time.Time {
 // begin puts a new transaction into its first state.
 func (m *machine) begin(s *State, c *Clock, reliable bool, now time.Time) {
 	*s = m.start
-	c.Timers = c.Timers.withDefaults()
+	c.Timers = c.Timers.WithDefaults()
 	m.arm(*s, 0, c, reliable, now)
 }
 
@@ -121,7 +121,7 @@ func (m *machine) apply(s *State, c *Clock, reliable bool, in input, now time.Ti
 func (m *machine) arm(s, from State, c *Clock, reliable bool, now time.Time) (over bool) {
 	if m.expiry[s].on != m.expiry[from].on {
 		c.ExpireAt = time.Time{}
-		if d, ends := m.expiry[s].after.of(c.Timers, reliable); ends {
+		if d, ends := m.expiry[s].after.of(*c.Timers, reliable); ends {
 			c.ExpireAt, over = now.Add(d), d == 0
 		}
 	}

@@ -221,7 +221,7 @@ func TestClientModel(t *testing.T) {
 			kind, method = txn.NonInvite, "BYE"
 		}
 		reliable := rapid.Bool().Draw(t, "reliable")
-		c, res := txn.NewClient(kind, method, "z9hG4bKx", []byte("request"), reliable, epoch, txn.Timers{})
+		c, res := txn.NewClient(kind, method, "z9hG4bKx", []byte("request"), reliable, epoch, nil)
 		w := &clientWorld{t: t, c: c, now: epoch}
 		if res.Do != txn.SendStored {
 			t.Fatalf("begins with %v", res.Do)

@@ -169,7 +169,7 @@ func TestServerModel(t *testing.T) {
 		if rapid.Bool().Draw(t, "other") {
 			kind, method = txn.NonInvite, "BYE"
 		}
-		s, res := txn.NewServer(kind, method, rapid.Bool().Draw(t, "reliable"), epoch, txn.Timers{})
+		s, res := txn.NewServer(kind, method, rapid.Bool().Draw(t, "reliable"), epoch, nil)
 		w := &serverWorld{t: t, s: s, now: epoch}
 		if res.Do != txn.Deliver {
 			t.Fatalf("begins with %v", res.Do)

@@ -23,7 +23,7 @@ type Server struct {
 
 // NewServer starts the transaction of a request that matched none, and says to
 // pass it up.
-func NewServer(kind Kind, method string, reliable bool, now time.Time, t Timers) (Server, Result) {
+func NewServer(kind Kind, method string, reliable bool, now time.Time, t *Timers) (Server, Result) {
 	s := Server{Kind: kind, Reliable: reliable, Method: method, Clock: Clock{Timers: t}}
 	s.machine().begin(&s.State, &s.Clock, reliable, now)
 	return s, s.result(Deliver)

@@ -24,8 +24,20 @@ func Defaults() Timers {
 	}
 }
 
-func (t Timers) withDefaults() Timers {
-	d := Defaults()
+// rfc is what a nil *Timers stands for; never written.
+var rfc = Defaults()
+
+// WithDefaults returns the Timers with no field left out: t itself when it is so
+// already, for all transactions to share. A nil t is the RFC's.
+func (t *Timers) WithDefaults() *Timers {
+	switch {
+	case t == nil:
+		return &rfc
+	case min(t.T1, t.T2, t.T4, t.C, t.D) > 0:
+		return t
+	}
+	d, own := Defaults(), *t
+	t = &own
 	t.T1 = positive(t.T1, d.T1)
 	t.T2 = positive(t.T2, d.T2)
 	t.T4 = positive(t.T4, d.T4)

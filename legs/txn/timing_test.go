@@ -182,7 +182,7 @@ func TestLateFire(t *testing.T) {
 func TestTimersOfATrunk(t *testing.T) {
 	t.Parallel()
 	c, res := txn.NewClient(txn.NonInvite, "OPTIONS", "z9hG4bKx", []byte("x"), false, epoch,
-		txn.Timers{T1: 100 * time.Millisecond, T2: 150 * time.Millisecond})
+		&txn.Timers{T1: 100 * time.Millisecond, T2: 150 * time.Millisecond})
 	want := []time.Duration{100 * time.Millisecond, 250 * time.Millisecond, 400 * time.Millisecond}
 	for _, at := range want {
 		if got := res.Wake.Sub(epoch); got != at {
