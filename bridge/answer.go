@@ -2,10 +2,10 @@ package bridge
 
 import (
 	"errors"
+	"net/netip"
 
 	"b2bua/legs"
 	"b2bua/policy"
-	"b2bua/rtprelay"
 	"b2bua/sdp"
 )
 
@@ -21,6 +21,9 @@ func (m *media) hear(k *call, a *attempt, ev legs.Event) (r reply, why Why, ok b
 	if answer == nil { // an 18x that only rings
 		return reply{}, 0, true
 	}
+	if m.shown == nil {
+		m.origin.Version++
+	}
 	out := m.present(k, a, answer)
 	newTag := m.shown != nil && !sdp.Same(m.shown, out)
 	if newTag && single(k, a) {
@@ -28,11 +31,13 @@ func (m *media) hear(k *call, a *attempt, ev legs.Event) (r reply, why Why, ok b
 		// description, a 2xx not at all.
 		return reply{}, ByEarly, ev.Kind != legs.Accepted
 	}
-	if m.shown == nil || newTag {
+	if newTag {
 		m.origin.Version++
+		out.SetOrigin(m.origin)
+	}
+	if m.shown == nil || newTag {
 		m.shown = out
 	}
-	out.SetOrigin(m.origin)
 	m.connect(k, a, answer)
 	return reply{newTag: newTag, body: legs.Body{Type: "application/sdp", Data: out.Bytes()}}, 0, true
 }
@@ -93,24 +98,27 @@ func (m *media) present(k *call, a *attempt, answer *sdp.Session) *sdp.Session {
 		out.Anonymise(m.origin)
 		return out
 	}
-	network, streams := k.setup.trunk.Network, m.facingCaller()
-	m.origin.Address = k.b.ourAddress(network, streams)
+	network := k.setup.trunk.Network
+	m.origin.Address = m.facingCaller(k.b, network)
 	out.Anonymise(m.origin)
 	out.Relay(m.origin.Address)
 	for i, l := range out.Media() {
 		if !l.Disabled() {
-			k.b.point(l, streams[i], network, m.offer.Media()[i].Mux())
+			k.b.point(l, m.lines[i].caller, network, m.offer.Media()[i].Mux())
 		}
 	}
 	return out
 }
 
-func (m *media) facingCaller() []*rtprelay.Stream {
-	streams := make([]*rtprelay.Stream, len(m.lines))
+// facingCaller is the address of the first stream that faces the caller, as SDP
+// names it; the zero Addr when there is none.
+func (m *media) facingCaller(b *Bridge, network string) netip.Addr {
 	for i := range m.lines {
-		streams[i] = m.lines[i].caller
+		if st := m.lines[i].caller; st != nil {
+			return b.public(network, st.LocalRTP().Addr())
+		}
 	}
-	return streams
+	return netip.Addr{}
 }
 
 // connect joins the caller's streams with those of an attempt.

@@ -10,23 +10,39 @@ import (
 )
 
 // The header policy: what crosses from one leg to the other. Everything that
-// is not named here or by a trunk's rule stays where it came from.
-var (
-	// passes crosses in both directions.
-	passes = []string{"Privacy", "Reason", "Subject", "Accept-Language", "Alert-Info", "User-to-User"}
-	// asserted crosses between trunks that are both trusted (RFC 3325 §5, RFC 5806).
-	asserted = []string{"P-Asserted-Identity", "Remote-Party-ID", "Diversion"}
-	// private is what Privacy: user or header takes out (RFC 3323 §4.1, §5.1).
-	private = []string{"Subject", "Alert-Info", "User-to-User", "Call-Info", "Organization", "Reply-To", "In-Reply-To", "Diversion"}
-	// never crosses whatever a rule says: these speak of one leg only, or are
-	// for the first to hear them (RFC 3325 §9.2).
-	never = []string{
-		"Allow", "Supported", "Require", "Proxy-Require", "Unsupported", "Authorization", "Proxy-Authorization",
+// traits or a trunk's rule do not name stays where it came from.
+
+// A trait is what the header policy knows of a header.
+type trait uint8
+
+const (
+	crosses  trait = 1 << iota // in both directions
+	identity                   // crosses between trunks that are both trusted (RFC 3325 §5, RFC 5806)
+	private                    // Privacy: user or header takes it out (RFC 3323 §4.1, §5.1)
+	stays                      // whatever a rule says: it speaks of one leg only, or is for the first to hear it (RFC 3325 §9.2)
+)
+
+// traits are those of a header, by the name that sipmsg gives it.
+func traits(name string) trait {
+	switch name {
+	case "Privacy", "Reason", "Accept-Language":
+		return crosses
+	case "Subject", "Alert-Info", "User-to-User":
+		return crosses | private
+	case "P-Asserted-Identity", "Remote-Party-ID":
+		return identity
+	case "Diversion":
+		return identity | private
+	case "Call-Info", "Organization", "Reply-To", "In-Reply-To":
+		return private
+	case "Allow", "Supported", "Require", "Proxy-Require", "Unsupported", "Authorization", "Proxy-Authorization",
 		"WWW-Authenticate", "Proxy-Authenticate", "Authentication-Info", "User-Agent", "Server", "Session-Expires", "Min-SE",
 		"RSeq", "RAck", "Replaces", "Refer-To", "Timestamp", "Retry-After", "Warning", "P-Preferred-Identity",
-		"Content-Length", "Content-Disposition", "Content-Encoding", "MIME-Version",
+		"Content-Length", "Content-Disposition", "Content-Encoding", "MIME-Version":
+		return stays
 	}
-)
+	return 0
+}
 
 // A gate lets headers through from one leg to the other.
 type gate struct {
@@ -39,34 +55,43 @@ type gate struct {
 // forward is what the callee sees of the caller: From, and the headers that pass.
 func (k *call) forward(t *policy.Target, ours string) (from string, headers []sipmsg.Header) {
 	inv, rules := k.setup.inv, t.HeaderPolicy
-	us, err := sipmsg.ParseURI("sip:" + ours)
-	if err != nil { // listeners are checked at start
-		us = sipmsg.URI{Scheme: "sip", Host: "anonymous.invalid"}
-	}
+	us := sipmsg.URI{Scheme: "sip", Host: hostOf(ours)}
 	g := gate{to: rules, trusted: k.setup.trunk.HeaderPolicy.Trusted && rules.Trusted, wishes: wishesOf(inv.Headers), ours: us.Host}
 	if g.wishes.user && !rules.Trusted {
 		return `"Anonymous" <sip:anonymous@anonymous.invalid>`, g.pass(inv.Headers) // RFC 3323 §4.1.1.3
 	}
-	us.User, us.Port = sipmsg.EscapeUser(t.Caller), 0
+	us.User = sipmsg.EscapeUser(t.Caller)
 	return sipmsg.Address{Display: inv.From.Display, URI: us}.String(), g.pass(inv.Headers)
 }
 
 // backward is what the caller sees of the callee's response.
 func (k *call) backward(a *attempt, list []sipmsg.Header) []sipmsg.Header {
 	rules := k.setup.trunk.HeaderPolicy
-	return gate{
-		to: rules, trusted: rules.Trusted && a.target.HeaderPolicy.Trusted, wishes: wishesOf(list),
-		ours: address(k.setup.inv.Listener).String(),
-	}.pass(list)
+	g := gate{to: rules, trusted: rules.Trusted && a.target.HeaderPolicy.Trusted, wishes: wishesOf(list)}
+	if g.trusted { // nothing is hidden otherwise
+		g.ours = address(k.setup.inv.Listener).String()
+	}
+	return g.pass(list)
+}
+
+// hostOf is the host of host:port, an IPv6 address without its brackets.
+func hostOf(s string) string {
+	if rest, ok := strings.CutPrefix(s, "["); ok {
+		host, _, _ := strings.Cut(rest, "]")
+		return host
+	}
+	host, _, _ := strings.Cut(s, ":")
+	return host
 }
 
 // pass returns the headers that cross, in their order.
-func (g gate) pass(list []sipmsg.Header) (out []sipmsg.Header) {
+func (g *gate) pass(list []sipmsg.Header) (out []sipmsg.Header) {
 	for _, h := range list {
-		if !g.lets(h.Name) {
+		t := traits(h.Name)
+		if !g.lets(h.Name, t) {
 			continue
 		}
-		if names(asserted, h.Name) {
+		if t&identity != 0 {
 			if h.Value = g.hide(h.Value); h.Value == "" {
 				continue
 			}
@@ -77,22 +102,22 @@ func (g gate) pass(list []sipmsg.Header) (out []sipmsg.Header) {
 }
 
 // lets decides on one header.
-func (g gate) lets(name string) bool {
+func (g *gate) lets(name string, t trait) bool {
 	switch {
-	case names(never, name) || removes(g.to, name):
+	case t&stays != 0 || removes(g.to, name):
 		return false
-	case !g.to.Trusted && (g.wishes.user || g.wishes.header) && names(private, name):
+	case t&private != 0 && !g.to.Trusted && (g.wishes.user || g.wishes.header):
 		return false
-	case names(asserted, name):
+	case t&identity != 0:
 		return g.trusted
 	}
-	return names(passes, name) || names(g.to.Pass, name)
+	return t&crosses != 0 || names(g.to.Pass, name)
 }
 
 // hide writes our own host for an IP address in an identity: who is calling may
 // be told, where from may not. A domain is part of who it is and stays. What
 // cannot be read does not pass: the result is empty.
-func (g gate) hide(value string) string {
+func (g *gate) hide(value string) string {
 	m := sipmsg.Message{Headers: []sipmsg.Header{{Name: "P-Asserted-Identity", Value: value}}}
 	list := m.HeaderValues("P-Asserted-Identity")
 	for i, v := range list {
@@ -125,6 +150,9 @@ type wishes struct {
 }
 
 func wishesOf(list []sipmsg.Header) (w wishes) {
+	if !slices.ContainsFunc(list, func(h sipmsg.Header) bool { return h.Name == "Privacy" }) {
+		return wishes{}
+	}
 	critical, unknown := false, false
 	m := sipmsg.Message{Headers: list}
 	for _, token := range m.Tokens("Privacy") {

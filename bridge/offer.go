@@ -182,17 +182,10 @@ func (b *Bridge) point(l *sdp.Media, st *rtprelay.Stream, network string, mux bo
 // plausible is where a peer's media may come from besides the address in its
 // SDP: where its signalling is, and whatever its trunk declares as its own.
 func (b *Bridge) plausible(trunk string, signalling netip.Addr) []netip.Prefix {
-	list := []netip.Prefix{netip.PrefixFrom(signalling, signalling.BitLen())}
-	t, ok := b.cfg.Engine.Load().Trunk(trunk)
-	if !ok {
-		return list
-	}
-	for _, source := range t.Sources {
-		if p, err := netip.ParsePrefix(source); err == nil {
-			list = append(list, p)
-		}
-	}
-	return list
+	sources := b.cfg.Engine.Load().Sources(trunk)
+	list := make([]netip.Prefix, 0, 1+len(sources))
+	list = append(list, netip.PrefixFrom(signalling, signalling.BitLen()))
+	return append(list, sources...)
 }
 
 // remote tells a stream who its peer is, from the peer's own m-line. other is
@@ -216,7 +209,11 @@ func remote(l, other *sdp.Media, mux bool, plausible []netip.Prefix) rtprelay.Re
 // share a timestamp (RFC 4733 §2.5.1.2), so their jitter would mean nothing.
 func clockRates(l *sdp.Media) map[uint8]uint32 {
 	rates := make(map[uint8]uint32, 4)
-	for _, c := range l.Codecs() {
+	for pt, set := uint8(0), l.PayloadSet(); pt < 128; pt++ {
+		if set[pt>>6]>>(pt&63)&1 == 0 {
+			continue
+		}
+		c := l.Codec(pt)
 		switch {
 		case strings.EqualFold(c.Name, "telephone-event"):
 			rates[c.PayloadType] = 0

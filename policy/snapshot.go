@@ -110,6 +110,16 @@ func (s *Snapshot) Trunk(name string) (*Trunk, bool) {
 	return t.Trunk, true
 }
 
+// Sources returns the prefixes that a trunk declares as its own, none when there
+// is no such trunk. They are shared: read only. It does not allocate.
+func (s *Snapshot) Sources(trunk string) []netip.Prefix {
+	t, ok := s.trunks[trunk]
+	if !ok {
+		return nil
+	}
+	return t.prefixes
+}
+
 // Allowed reports whether src is among the sources the trunk declares or the
 // IP addresses of its gateways, whatever it is identified by. Gateways that
 // are DNS names are the resolver's matter. It does not allocate.
