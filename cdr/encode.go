@@ -2,6 +2,7 @@ package cdr
 
 import (
 	"math"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -37,9 +38,29 @@ func (p *encoders) frame(mark Mark, r *Record, at time.Time) (frame []byte, exac
 	return frame, exact, err
 }
 
+// AppendJSON appends r as JSON to b. Octets that are no UTF-8 become U+FFFD.
+func (r *Received) AppendJSON(b []byte) []byte {
+	e := encoder{b: slices.Grow(b, usualJSON)}
+	e.received(r)
+	return e.b
+}
+
+// AppendJSON appends m as JSON to b, null when m is nil. A figure that JSON
+// cannot carry becomes 0, nil streams an empty list.
+func (m *Media) AppendJSON(b []byte) []byte {
+	e := encoder{b: slices.Grow(b, usualJSON)}
+	e.media(m)
+	return e.b
+}
+
+// usualJSON is the room that most of what a caller sent, or the figures of two
+// streams, fits into.
+const usualJSON = 1 << 10
+
 func (e *encoder) record(r *Record) {
 	e.text(`{"call_id":`, r.CallID)
 	e.text(`,"node_id":`, r.NodeID)
+	e.raw(`,"received":`)
 	e.received(&r.Received)
 	e.text(`,"caller":`, r.Caller)
 	e.text(`,"called":`, r.Called)
@@ -57,6 +78,7 @@ func (e *encoder) record(r *Record) {
 	e.textOf(`,"hung_up_by":`, (*string)(r.HungUpBy))
 	e.textOf(`,"end_reason":`, (*string)(r.EndReason))
 	e.int(`,"policy_revision":`, r.PolicyRevision)
+	e.raw(`,"media":`)
 	e.media(r.Media)
 	openList(e, `,"related_calls":`, r.RelatedCalls)
 	for i := range r.RelatedCalls {
@@ -72,7 +94,7 @@ func (e *encoder) record(r *Record) {
 }
 
 func (e *encoder) received(r *Received) {
-	e.text(`,"received":{"source":`, r.Source)
+	e.text(`{"source":`, r.Source)
 	e.text(`,"listener":`, r.Listener)
 	e.text(`,"transport":`, r.Transport)
 	e.text(`,"sip_call_id":`, r.SIPCallID)
@@ -92,10 +114,10 @@ func (e *encoder) received(r *Received) {
 
 func (e *encoder) media(m *Media) {
 	if m == nil {
-		e.raw(`,"media":null`)
+		e.raw(`null`)
 		return
 	}
-	e.text(`,"media":{"mode":`, m.Mode)
+	e.text(`{"mode":`, m.Mode)
 	openList(e, `,"streams":`, m.Streams)
 	for i := range m.Streams {
 		e.next(i)

@@ -11,17 +11,18 @@ import (
 	"b2bua/internal/pgtest"
 )
 
-// BenchmarkSaveCDRs saves full batches of the flusher: 1000 answered calls with
-// an attempt and two streams each. CPU is that of this process, SQLite's own
+// BenchmarkSaveCDRs saves batches of answered calls with an attempt and two
+// streams each, as many as the flusher has at 50, 250 and 1000 calls a second. CPU is that of this process, SQLite's own
 // included, the Postgres server's not.
 func BenchmarkSaveCDRs(b *testing.B) {
 	for _, database := range []struct {
 		name   string
 		newURL func(testing.TB) string
-	}{{"sqlite", sqliteURL}, {"postgres", pgtest.URL}} {
+		n      int
+	}{{"sqlite/10", sqliteURL, 10}, {"sqlite/250", sqliteURL, 250}, {"sqlite/1000", sqliteURL, 1000}, {"postgres/1000", pgtest.URL, 1000}} {
 		b.Run(database.name, func(b *testing.B) {
 			s := open(b, database.newURL(b))
-			const n = 1000
+			n := database.n
 			records := make([]cdr.Record, n)
 			var begin time.Duration
 			batch := 0

@@ -3,17 +3,14 @@ package store
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 )
 
 // A bulk is a table into which many rows go at a time. A row whose key is
-// there already is passed over. Postgres takes a list for each column, so that
-// any number of rows is one statement that it plans once. SQLite takes rows of
-// parameters; parsing such a statement costs it as much as inserting, so the
-// statements are of few sizes and stay prepared.
+// there already is passed over.
 type bulk struct {
 	table
 	types []string // of the columns, as Postgres names them
@@ -35,12 +32,9 @@ func newBulk(name, columns string, n int) bulk {
 	return b
 }
 
-// bulkSizes are the numbers of rows for which SQLite has a statement.
-func bulkSizes() [3]int { return [3]int{100, 10, 1} }
-
-// rowsSQL returns the INSERT of n rows of parameters.
-func (b bulk) rowsSQL(d *dialect, n int) string {
-	return b.insertSQL(d, n) + " ON CONFLICT (" + b.key + ") DO NOTHING"
+// rowSQL returns the INSERT of one row of parameters.
+func (b bulk) rowSQL(d *dialect) string {
+	return b.insertSQL(d, 1) + " ON CONFLICT (" + b.key + ") DO NOTHING"
 }
 
 // listsSQL returns the INSERT of rows whose columns are lists.
@@ -53,53 +47,9 @@ func (b bulk) listsSQL() string {
 		b.name, strings.Join(b.columns, ", "), strings.Join(lists, ", "), b.key)
 }
 
-// bulks are the statements that SQLite has prepared, by their text.
-type bulks struct {
-	mu       sync.Mutex
-	prepared map[string]*sql.Stmt
-}
-
-// prepareBulks prepares the statements of tables, once. It must not run inside
-// a transaction, which has SQLite's only writer.
-func (s *Store) prepareBulks(ctx context.Context, tables ...bulk) error {
-	if s.dialect.lists {
-		return nil // the driver keeps them
-	}
-	s.bulks.mu.Lock()
-	defer s.bulks.mu.Unlock()
-	if s.bulks.prepared != nil {
-		return nil
-	}
-	prepared := make(map[string]*sql.Stmt)
-	for _, b := range tables {
-		for _, n := range bulkSizes() {
-			text := b.rowsSQL(&s.dialect, n)
-			stmt, err := s.writer.PrepareContext(ctx, text) //nolint:sqlclosecheck // closeBulks
-			if err != nil {
-				return errors.Join(err, closeAll(prepared))
-			}
-			prepared[text] = stmt
-		}
-	}
-	s.bulks.prepared = prepared
-	return nil
-}
-
-func (s *Store) closeBulks() error {
-	s.bulks.mu.Lock()
-	defer s.bulks.mu.Unlock()
-	return closeAll(s.bulks.prepared)
-}
-
-func closeAll(prepared map[string]*sql.Stmt) error {
-	var errs []error
-	for _, stmt := range prepared {
-		errs = append(errs, stmt.Close())
-	}
-	return errors.Join(errs...)
-}
-
-// insertBulk inserts rows of arguments and returns how many were new.
+// insertBulk inserts rows of arguments and returns how many were new. Postgres
+// takes a list for each column, so that any number of rows is one statement
+// that it plans once. SQLite is in this process and takes row by row.
 func (s *Store) insertBulk(ctx context.Context, x tx, b bulk, rows [][]any) (fresh int64, err error) {
 	if len(rows) == 0 {
 		return 0, nil
@@ -107,16 +57,48 @@ func (s *Store) insertBulk(ctx context.Context, x tx, b bulk, rows [][]any) (fre
 	if s.dialect.lists {
 		return changed(x.ExecContext(ctx, b.listsSQL(), columns(rows)...))
 	}
-	for _, size := range bulkSizes() {
-		text := b.rowsSQL(&s.dialect, size)
-		for len(rows) >= size {
-			stmt := x.StmtContext(ctx, s.bulks.prepared[text]) //nolint:sqlclosecheck // the transaction closes it
-			n, err := changed(stmt.ExecContext(ctx, flat(rows[:size])...))
-			if err != nil {
-				return 0, err
-			}
-			rows, fresh = rows[size:], fresh+n
+	err = x.conn.Raw(func(c any) error {
+		fresh, err = insertEach(ctx, c, b.rowSQL(&s.dialect), rows)
+		return err
+	})
+	return fresh, err
+}
+
+// insertEach gives rows to one statement of a driver's connection. Through
+// package sql half of the time would go into looking at arguments, which are
+// of the driver's own types already. A statement of one row also spares SQLite
+// the journal that it keeps to undo half of one.
+func insertEach(ctx context.Context, c any, query string, rows [][]any) (fresh int64, err error) {
+	conn, ok := c.(driver.ConnPrepareContext)
+	if !ok {
+		return 0, fmt.Errorf("%T cannot prepare", c)
+	}
+	prepared, err := conn.PrepareContext(ctx, query)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, prepared.Close()) }()
+	stmt, ok := prepared.(driver.StmtExecContext)
+	if !ok {
+		return 0, fmt.Errorf("%T cannot execute", prepared)
+	}
+	args := make([]driver.NamedValue, len(rows[0]))
+	for i := range args {
+		args[i].Ordinal = i + 1
+	}
+	each := context.WithoutCancel(ctx) // or the driver starts a goroutine for every row
+	for _, row := range rows {
+		if err := ctx.Err(); err != nil {
+			return 0, err
 		}
+		for i := range row {
+			args[i].Value = row[i]
+		}
+		n, err := changed(stmt.ExecContext(each, args))
+		if err != nil {
+			return 0, err
+		}
+		fresh += n
 	}
 	return fresh, nil
 }

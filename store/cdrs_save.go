@@ -52,12 +52,6 @@ func (s *Store) SaveCDRs(ctx context.Context, records []cdr.Record) error {
 		if err != nil {
 			return err
 		}
-		if err := s.prepare(ctx); err != nil {
-			return err
-		}
-		if err := s.prepareBulks(ctx, cdrTable(), attemptTable()); err != nil {
-			return err
-		}
 		err = s.write(ctx, func(x tx) error { return s.saveFresh(ctx, x, rows) })
 		if !errors.Is(err, errKnown) {
 			return err
@@ -118,28 +112,28 @@ func (s *Store) cdrArgs(r *cdr.Record) ([]any, error) {
 	if r.EndedAt == nil {
 		return nil, fmt.Errorf("%w: call %s has not ended", cdr.ErrBadRecord, r.CallID)
 	}
-	received, err1 := jsonText(r.Received)
-	related, err2 := jsonText(nonNil(r.RelatedCalls))
-	media, err3 := mediaArg(r.Media)
-	if err := errors.Join(err1, err2, err3); err != nil {
-		return nil, fmt.Errorf("%w: call %s: %w", cdr.ErrBadRecord, r.CallID, err)
+	related := "[]"
+	if len(r.RelatedCalls) > 0 {
+		var err error
+		if related, err = jsonText(r.RelatedCalls); err != nil {
+			return nil, fmt.Errorf("%w: call %s: %w", cdr.ErrBadRecord, r.CallID, err)
+		}
 	}
+	received := string(withoutNUL(r.Received.AppendJSON(nil)))
 	d := &s.dialect
 	return []any{
 		text(r.CallID), d.time(r.StartedAt), text(r.NodeID), text(r.Caller), text(r.Called), textOf(r.InboundTrunk), textOf(r.OutboundTrunk),
 		d.timeOf(r.RingingAt), d.timeOf(r.AnsweredAt), d.timeOf(r.EndedAt), r.DurationMS, r.BillableMS, intOf(r.PDDMS),
-		intOf(r.SIPStatus), intOf(r.Q850Cause), textOf(r.HungUpBy), textOf(r.EndReason), r.PolicyRevision, received, media, related,
+		intOf(r.SIPStatus), intOf(r.Q850Cause), textOf(r.HungUpBy), textOf(r.EndReason), r.PolicyRevision, received, mediaArg(r.Media), related,
 	}, nil
 }
 
 // mediaArg returns the media column: a string, or nil for NULL.
-func mediaArg(m *cdr.Media) (arg any, err error) {
+func mediaArg(m *cdr.Media) any {
 	if m == nil {
-		return arg, nil
+		return nil
 	}
-	c := *m
-	c.Streams = nonNil(c.Streams)
-	return jsonText(c)
+	return string(withoutNUL(m.AppendJSON(nil)))
 }
 
 // attemptArgs returns the rows of a record's attempts.

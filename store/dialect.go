@@ -18,6 +18,7 @@ type dialect struct {
 	migrations fs.FS
 	unnamed    bool                // parameters in order are ? rather than $1, $2
 	lists      bool                // a parameter may be a list
+	remote     bool                // connections die with a server
 	notify     string              // tells other processes of a revision, when the transaction commits; empty: nobody can be told
 	snapshot   *sql.TxOptions      // of a transaction that sees one state
 	time       func(time.Time) any // a time as an argument

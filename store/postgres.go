@@ -36,6 +36,7 @@ func postgresDialect() (dialect, error) {
 		goose:      goose.DialectPostgres,
 		migrations: migrations.Postgres(),
 		lists:      true,
+		remote:     true,
 		notify:     "SELECT pg_notify('" + policyChannel + "', $1)",
 		snapshot:   &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true},
 		time:       func(t time.Time) any { return micros(t) },

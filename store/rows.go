@@ -14,9 +14,10 @@ type querier interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 }
 
-// tx is a transaction that knows its database.
+// tx is a transaction that knows its connection and database.
 type tx struct {
 	*sql.Tx
+	conn    *sql.Conn
 	dialect *dialect
 }
 

@@ -49,8 +49,6 @@ type Store struct {
 	preparing chan struct{} // holds a token while somebody sees to that
 
 	listener *pgx.ConnConfig // of the connection that hears of changes; nil on SQLite
-
-	bulks bulks
 }
 
 // Open opens the database that url names:
@@ -128,7 +126,7 @@ func (s *Store) prepare(ctx context.Context) error {
 
 // Close closes the connections. Calls that are under way fail.
 func (s *Store) Close() error {
-	err := errors.Join(s.closeBulks(), s.writer.Close())
+	err := s.writer.Close()
 	if s.reader != s.writer {
 		err = errors.Join(err, s.reader.Close())
 	}
@@ -153,16 +151,37 @@ func (s *Store) transact(ctx context.Context, db *sql.DB, opts *sql.TxOptions, f
 	if err := s.prepare(ctx); err != nil {
 		return err
 	}
-	x, err := db.BeginTx(ctx, opts)
+	c, x, err := s.begin(ctx, db, opts)
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
+	defer c.Close()    //nolint:errcheck // it goes back to the pool
 	defer x.Rollback() //nolint:errcheck // after a commit it does nothing
-	if err := f(tx{x, &s.dialect}); err != nil {
+	if err := f(tx{x, c, &s.dialect}); err != nil {
 		return err
 	}
 	if err := x.Commit(); err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}
 	return nil
+}
+
+// begin begins a transaction. A server that was restarted has left a pool of
+// dead connections, and each tells only when it is used: they are passed over,
+// as nothing has been asked of the database yet.
+func (s *Store) begin(ctx context.Context, db *sql.DB, opts *sql.TxOptions) (*sql.Conn, *sql.Tx, error) {
+	for tries := db.Stats().MaxOpenConnections; ; tries-- {
+		c, err := db.Conn(ctx)
+		if err != nil {
+			return nil, nil, err
+		}
+		x, err := c.BeginTx(ctx, opts)
+		if err == nil {
+			return c, x, nil
+		}
+		_ = c.Close() // dead, or goes back to the pool
+		if tries <= 0 || ctx.Err() != nil || s.classify(err) != classUnavailable || !s.dialect.remote {
+			return nil, nil, err
+		}
+	}
 }
