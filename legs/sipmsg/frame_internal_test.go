@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unsafe"
 
 	"pgregory.net/rapid"
 )
@@ -137,4 +138,30 @@ func TestNames(t *testing.T) {
 			t.Errorf("canonical(%q) = %q, %d", unknown, name, f)
 		}
 	}
+}
+
+// TestNothingKeepsTheHeader: what a transaction keeps of a message is not a part
+// of its header, which it would keep with it.
+func TestNothingKeepsTheHeader(t *testing.T) {
+	const rest = "\r\nv: SIP/2.0/UDP h\r\nf: <sip:a@h>\r\nt: <sip:b@h>\r\ni: c\r\nCSeq: 1 "
+	for _, c := range []struct{ start, method string }{
+		{"INVITE sip:h SIP/2.0", "INVITE"}, {"PUBLISH sip:h SIP/2.0", "PUBLISH"}, {"FOO sip:h SIP/2.0", "FOO"}, {"SIP/2.0 200 OK", "BYE"},
+	} {
+		m, err := Parse([]byte(c.start + rest + c.method + "\r\n\r\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m.Method != c.method || within(m.Method, m.cseqRaw) || within(m.Method, m.RequestURI) {
+			t.Errorf("%s: %q is a part of the header", c.start, m.Method)
+		}
+		if m.Reason != "" && unsafe.StringData(m.Reason) != unsafe.StringData(ReasonPhrase(m.Status)) {
+			t.Errorf("%s: %q is a part of the header", c.start, m.Reason)
+		}
+	}
+}
+
+// within reports whether part stands no further than a header away from whole.
+func within(part, whole string) bool {
+	a, b := uintptr(unsafe.Pointer(unsafe.StringData(part))), uintptr(unsafe.Pointer(unsafe.StringData(whole)))
+	return whole != "" && max(a, b)-min(a, b) < 64
 }

@@ -42,7 +42,7 @@ func (l Limits) Parse(datagram []byte) (*Message, error) {
 		p.refuse(513, "Message Too Large")
 		datagram = datagram[:p.limits.MessageBytes]
 	}
-	var room [32]line
+	var room [24]line // more are rare, and allocated
 	f, lines := cut(datagram, p.limits.HeaderLines, room[:])
 	p.makeRoom(f.start, lines)
 	p.startLine(f.start)

@@ -20,22 +20,32 @@ func StampReceived(m *Message, src netip.AddrPort) {
 	}
 	v := &m.Vias[0]
 	ip := src.Addr().Unmap().WithZone("")
-	_, asked := v.RPort()
-	sentBy, err := netip.ParseAddr(v.Host)
-	differs := err != nil || sentBy.Unmap() != ip
-	claimed := v.Params.Has("received")
-	if !differs && !asked && !claimed {
+	var room [64]byte
+	text := ip.AppendTo(room[:0])
+	differs := string(text) != v.Host
+	if differs { // or is spelled in another way
+		sentBy, err := netip.ParseAddr(v.Host)
+		differs = err != nil || sentBy.Unmap() != ip
+	}
+	asked := v.Params.Has("rport")
+	if !differs && !asked && !v.Params.Has("received") {
 		return
 	}
-	params := v.Params
-	if claimed {
-		params = params.Without("received")
+	received, n := differs || asked, len(text)
+	own := string(strconv.AppendUint(text, uint64(src.Port()), 10))
+	params := make(Params, 0, len(v.Params)+1)
+	for _, p := range v.Params {
+		switch {
+		case same(p.Name, "received"):
+		case !same(p.Name, "rport"):
+			params = append(params, p)
+		case asked: // one more would be somebody else's
+			params = append(params, Param{p.Name, own[n:]})
+			asked = false
+		}
 	}
-	if differs || asked {
-		params = params.With("received", ip.String())
-	}
-	if asked {
-		params = params.With("rport", strconv.Itoa(int(src.Port())))
+	if received {
+		params = append(params, Param{"received", own[:n]})
 	}
 	v.Params, v.Raw = params, ""
 }
