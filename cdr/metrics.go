@@ -5,6 +5,7 @@ import "github.com/prometheus/client_golang/prometheus"
 // Metrics are the collectors of this package.
 type Metrics struct {
 	entries    *prometheus.CounterVec // by mark
+	writes     prometheus.Counter
 	refused    prometheus.Counter
 	failed     prometheus.Counter
 	lost       prometheus.Counter
@@ -29,6 +30,7 @@ type Metrics struct {
 func NewMetrics(reg prometheus.Registerer) *Metrics {
 	m := &Metrics{
 		entries:    counterVec("b2bua_journal_entries_total", "Entries written to the CDR journal.", "mark"),
+		writes:     counter("b2bua_journal_writes_total", "Times that the journal wrote what had come; entries that come fast share one."),
 		refused:    counter("b2bua_journal_refused_total", "Entries refused because the queue was full."),
 		failed:     counter("b2bua_journal_failed_total", "Entries that could not be written when they were due."),
 		lost:       counter("b2bua_journal_lost_total", "Ended calls given up because the disk did not take them for too long."),
@@ -48,7 +50,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		backlog:     gauge("b2bua_cdr_backlog_bytes", "Octets of the journal not yet read towards the store."),
 	}
 	if reg != nil {
-		reg.MustRegister(m.entries, m.refused, m.failed, m.lost, m.diskErrors, m.syncs, m.segments, m.size,
+		reg.MustRegister(m.entries, m.writes, m.refused, m.failed, m.lost, m.diskErrors, m.syncs, m.segments, m.size,
 			m.live, m.owed, m.orphans, m.damage, m.saved, m.dead, m.saveErrors, m.saveSeconds, m.backlog)
 	}
 	return m

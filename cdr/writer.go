@@ -149,6 +149,7 @@ func (j *Journal) putOnce(items []item) error {
 		j.writeFailed(seg, f, err)
 		return fmt.Errorf("cdr: journal: %w", err)
 	}
+	j.cfg.Metrics.writes.Inc()
 	j.placeAll(seg, items)
 	j.mu.Lock()
 	seg.written += int64(size)
