@@ -42,6 +42,7 @@ type script struct {
 	acts   []action
 	events []Event
 	drafts []*draft // that may be written again
+	pen    pen
 }
 
 func (s *script) do(a action) { s.acts = append(s.acts, a) }

@@ -74,7 +74,7 @@ func (s *usage) reanswer(out *script, body Body) {
 	}
 	k := s.Asked
 	d := s.rewrite(out, 200, nil, body)
-	raw, err := d.Bytes()
+	raw, err := out.pen.write(&d.Message)
 	out.release(d)
 	if err != nil { // the parser has made it impossible
 		panic(err)

@@ -28,6 +28,7 @@ type Core struct {
 	events []Event              // for the bridge, delivered when the step is done
 	next   int                  // the first of them that is not delivered yet
 	out    []transport.Outgoing // written when the shard is drained
+	pen    pen                  // for what is written outside a step
 
 	// Whose work is in hand, for the panic fence; all nil between inputs.
 	hand  *serverTx // of the request in hand
@@ -51,6 +52,7 @@ type leg interface {
 	ended()    // let go of what is around the leg
 	base() *shell
 	tag() string // the newest local one
+	seed() *shard.Seed
 
 	// Of an INVITE of ours, see reinvite.go:
 	heard(m *sipmsg.Message)

@@ -1,6 +1,10 @@
 package legs
 
-import "b2bua/legs/sipmsg"
+import (
+	"bytes"
+
+	"b2bua/legs/sipmsg"
+)
 
 // A draft is a message that an action names. It is written as soon as the action
 // is performed, and its memory serves the next one: nothing may keep it, nor any
@@ -83,4 +87,21 @@ func (d *draft) withAll(list []sipmsg.Header) {
 		d.Headers = d.headers[:0]
 	}
 	d.Headers = append(d.Headers, list...)
+}
+
+// A pen writes messages: as bytes, and not one more, for some are kept for 64*T1.
+// It keeps what it has written on last, unless that was uncommonly long.
+type pen []byte
+
+const penKeeps = 2048
+
+func (p *pen) write(m *sipmsg.Message) ([]byte, error) {
+	raw, err := m.Append((*p)[:0])
+	if err != nil {
+		return nil, err
+	}
+	if cap(raw) <= penKeeps {
+		*p = raw
+	}
+	return bytes.Clone(raw), nil
 }

@@ -29,7 +29,7 @@ type way struct {
 // start sends a request of a leg in a client transaction, once its way is known.
 func (c *Core) start(l leg, a *action) {
 	s := sending{kind: a.kind, cseq: a.msg.CSeq, hop: a.hop, method: a.msg.Method, branch: a.branch}
-	raw, err := a.msg.Bytes()
+	raw, err := c.pen.write(&a.msg.Message)
 	if err != nil {
 		c.stack.log.Error("a request cannot be written", "method", a.msg.Method, "err", err)
 		if a.msg.Method != "INVITE" { // its Reason is not worth a call that never ends

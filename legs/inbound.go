@@ -76,7 +76,7 @@ func (s *InboundState) answer(out *script, newTag bool, headers []sipmsg.Header,
 		s.renew()
 	}
 	d := s.response(out, 200, "", headers, body)
-	raw, err := d.Bytes()
+	raw, err := out.pen.write(&d.Message)
 	out.release(d)
 	if err != nil {
 		panic(err)

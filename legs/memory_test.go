@@ -13,9 +13,10 @@ import (
 // What one pair of legs may cost, in bytes of heap. Most of what is there at the
 // ACK are transactions.
 const (
-	maxBytesAtAck   = 6000
-	maxBytesSettled = 3500
-	maxBytesEnded   = 6500
+	maxBytesAtAck   = 3900
+	maxBytesSettled = 2700
+	maxBytesEnded   = 3200
+	maxBytesOver    = 1300 // T4 later: two server transactions
 )
 
 const memoryCalls = 2000
@@ -26,6 +27,7 @@ const memoryCalls = 2000
 func TestMemoryOfAnEstablishedCall(t *testing.T) {
 	r := newRelay(t)
 	r.lab.stack.newSeed = func(id shard.ID) shard.Seed { return shard.NewSeed(1, id) }
+	r.warm()
 	before := heap()
 	for i := range memoryCalls {
 		r.establish(fmt.Sprintf("memory-%d-0123456789abcdef", i))
@@ -46,6 +48,7 @@ func TestMemoryOfAnEstablishedCall(t *testing.T) {
 func TestMemoryOfAnEndedCall(t *testing.T) {
 	r := newRelay(t)
 	r.lab.stack.newSeed = func(id shard.ID) shard.Seed { return shard.NewSeed(1, id) }
+	r.warm()
 	gone := make(chan struct{}, memoryCalls)
 	before := heap()
 	for i := range memoryCalls {
@@ -61,6 +64,12 @@ func TestMemoryOfAnEndedCall(t *testing.T) {
 		t.Fatalf("%+v, %v", f, err)
 	}
 	bounded(t, "after the end", after-before, maxBytesEnded)
+	r.lab.pass(6 * time.Second)
+	r.lab.wire = nil
+	bounded(t, "T4 after the end", heap()-before, maxBytesOver)
+	if f, err = r.lab.stack.Figures(t.Context()); err != nil || f != (Figures{ServerTransactions: 2 * memoryCalls}) {
+		t.Fatalf("%+v, %v", f, err)
+	}
 	for range memoryCalls - 1 { // the last one may be on the stack
 		select {
 		case <-gone:
@@ -68,6 +77,18 @@ func TestMemoryOfAnEndedCall(t *testing.T) {
 			t.Fatalf("calls that have ended are kept")
 		}
 	}
+}
+
+// warm lets every shard allocate what it keeps, however few its calls are.
+func (r *relay) warm() {
+	for i := range 4 * shard.Count {
+		d := r.establish(fmt.Sprintf("warm-%d", i))
+		r.lab.hear(labPeer, d.bye)
+		r.lab.hear(labPeer, bytesOf(r.lab.t, sipmsg.NewResponse(r.find("BYE", 0), 200, "", "")))
+	}
+	r.lab.pass(40 * time.Second)
+	r.lab.empty()
+	r.forget()
 }
 
 func bounded(t *testing.T, when string, total, limit uint64) {
@@ -88,4 +109,6 @@ func heap() uint64 {
 }
 
 // forget drops what only the test keeps.
-func (r *relay) forget() { r.pair, r.lab.wire, r.lab.in, r.lab.invs = nil, nil, nil, nil }
+func (r *relay) forget() {
+	r.pair, r.lab.wire, r.lab.in, r.lab.invs, r.lab.events = nil, nil, nil, nil, nil
+}

@@ -227,7 +227,7 @@ func (s *OutboundState) buildAck(out *script, d *Dialog, body Body) (raw []byte,
 	a := d.request(out, "ACK", s.CSeq, &s.Local, &s.Seed)
 	defer out.release(a.msg)
 	a.msg.ContentType, a.msg.Body = body.Type, body.Data
-	raw, err := a.msg.Bytes()
+	raw, err := out.pen.write(&a.msg.Message)
 	if err != nil {
 		a.msg.ContentType, a.msg.Body = "", nil
 		raw, err = a.msg.Bytes()

@@ -265,7 +265,7 @@ func (c *Core) newServer(p *packet) *serverTx {
 // answer sends a response on a server transaction. What cannot be written of a
 // final one is left out; a provisional one can be done without.
 func (c *Core) answer(tx *serverTx, m *sipmsg.Message) {
-	raw, err := m.Bytes()
+	raw, err := c.pen.write(m)
 	if err != nil {
 		c.stack.log.Error("a response cannot be written", "status", m.Status, "err", err)
 		if m.Status < 200 {
