@@ -23,6 +23,10 @@ type (
 	syncing   struct{ *Stream }
 	detaching struct{ *Stream }
 	ending    struct{ *Session }
+	timing    struct {
+		*Session
+		timeout, from time.Duration
+	}
 	orderFunc func(now time.Duration)
 )
 
@@ -30,12 +34,14 @@ func (o attaching) obey(w *worker, _ time.Duration)   { w.attach(o.Stream) }
 func (o syncing) obey(w *worker, _ time.Duration)     { w.sync(o.Stream) }
 func (o detaching) obey(w *worker, now time.Duration) { w.detach(o.Stream, now) }
 func (o ending) obey(w *worker, now time.Duration)    { w.end(o.Session, now) }
+func (o timing) obey(w *worker, _ time.Duration)      { w.deadlines.set(o.Session, o.timeout, o.from) }
 func (o orderFunc) obey(_ *worker, now time.Duration) { o(now) }
 
 func (attaching) urgent() bool { return false } // orders run before the packets of a batch
 func (syncing) urgent() bool   { return true }  // a connected socket does not hear the new peer
 func (detaching) urgent() bool { return false }
 func (ending) urgent() bool    { return false }
+func (timing) urgent() bool    { return false } // a timeout is longer than orderDelay, and counted from when it was set
 func (orderFunc) urgent() bool { return true }
 
 // mailbox is how control code has a worker do what only the worker may:

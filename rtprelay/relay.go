@@ -170,7 +170,8 @@ func (r *Relay) Close() error {
 func (r *Relay) Session(affinity uint32, cfg SessionConfig) (*Session, error) {
 	s := &Session{relay: r, worker: r.workers[affinity%uint32(len(r.workers))], ref: cfg.Ref, index: cfg.Index}
 	s.streams, s.open = s.places[0][:0], s.places[1][:0]
-	s.deadline.timeout, s.deadline.armed = max(cfg.Timeout, 0), r.now()
+	s.timeout = max(cfg.Timeout, 0)
+	s.deadline.timeout, s.deadline.armed = s.timeout, r.now()
 	r.mu.Lock()
 	switch {
 	case r.closed:

@@ -31,6 +31,7 @@ type Session struct {
 	// guards the following fields, and with paths.mu the writes of the streams' control
 	mu      sync.Mutex
 	streams []*Stream
+	timeout time.Duration // as last asked for; 0 = off
 	closed  bool
 
 	// owned by the worker
@@ -155,14 +156,17 @@ func (st *Stream) joinLocked(peer *Stream, now time.Duration) {
 func (s *Session) hasLocked(st *Stream) bool { return st != nil && st.session == s && !st.closed }
 
 // SetTimeout replaces SessionConfig.Timeout; the silence is counted from now.
+// Turning off what is off is nobody's work.
 // 0 switches it off.
 func (s *Session) SetTimeout(d time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.closed {
-		now := s.relay.now()
-		s.worker.post(orderFunc(func(time.Duration) { s.worker.deadlines.set(s, d, now) }))
+	d = max(d, 0)
+	if s.closed || s.timeout == 0 && d == 0 {
+		return
 	}
+	s.timeout = d
+	s.worker.post(timing{s, d, s.relay.now()})
 }
 
 // Close closes all streams. It may be called twice. Events of the session that
