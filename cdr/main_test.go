@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -143,6 +144,14 @@ func (s *memorySink) SaveCDRs(_ context.Context, records []Record) error {
 		}
 	}
 	return nil
+}
+
+// sizes returns those of the batches so far, within a synctest bubble.
+func (s *memorySink) sizes() []int {
+	synctest.Wait()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.batches)
 }
 
 func (s *memorySink) ids() []string {
