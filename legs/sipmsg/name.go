@@ -1,5 +1,7 @@
 package sipmsg
 
+import "strings"
+
 // field says where a header line goes in a [Message].
 type field uint8
 
@@ -130,6 +132,20 @@ func canonical(name string) (string, field) {
 		return h.name, h.field
 	}
 	return name, other
+}
+
+// knownMethod returns a method that the RFCs name as a constant: a transaction
+// keeps it for half a minute, and would keep the header that it stands in.
+func knownMethod(s string) string {
+	for _, known := range [...]string{
+		"INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "PRACK", "UPDATE", "INFO", "REGISTER", "SUBSCRIBE", "NOTIFY", "REFER",
+		"MESSAGE", "PUBLISH",
+	} {
+		if s == known {
+			return known
+		}
+	}
+	return strings.Clone(s)
 }
 
 // isList is false for the headers whose values hold commas that separate nothing

@@ -185,20 +185,6 @@ func (p *parser) statusLine(s string) {
 	}
 }
 
-// knownMethod returns a method that the RFCs name as a constant: a transaction
-// keeps it for half a minute, and would keep the header that it stands in.
-func knownMethod(s string) string {
-	for _, known := range [...]string{
-		"INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "PRACK", "UPDATE", "INFO", "REGISTER", "SUBSCRIBE", "NOTIFY", "REFER",
-		"MESSAGE", "PUBLISH",
-	} {
-		if s == known {
-			return known
-		}
-	}
-	return strings.Clone(s)
-}
-
 func isVersion(s string) bool {
 	if s == "SIP/2.0" {
 		return true
