@@ -52,7 +52,6 @@ type leg interface {
 	ended()    // let go of what is around the leg
 	base() *shell
 	tag() string // the newest local one
-	seed() *shard.Seed
 
 	// Of an INVITE of ours, see reinvite.go:
 	heard(m *sipmsg.Message)
