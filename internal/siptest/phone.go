@@ -31,6 +31,11 @@ type Habits struct {
 
 	Cancel time.Duration // as the caller: gives up so long after the INVITE; 0 and Never: does not
 	Hangup time.Duration // BYE, so long after the ACK; Never: does not
+
+	// In a dialog, as either side:
+	Reoffers []Reoffer     // re-INVITEs that it sends
+	Reanswer time.Duration // the final response to one that it gets, so long after it
+	Rerefuse int           // its status; 0 means 200
 }
 
 // A Phone is a user agent that keeps to RFC 3261 and repeats what it has to, on
@@ -78,11 +83,19 @@ type PhoneDialog struct {
 	Byed int
 	// Closed says that nothing is left to do for it.
 	Closed bool
+	// Reoffers are the re-INVITEs that it has sent.
+	Reoffers []*PhoneReoffer
 
 	call *PhoneCall
 	ok   *sipmsg.Message // the 2xx
 	ack  []byte          // caller: said again for every 2xx
 	cseq uint32
+
+	asking    *PhoneReoffer // the last one of ours
+	asked     *phoneAsked   // and of theirs
+	theirCSeq uint32
+	version   int    // of our description
+	port      uint16 // of our media; 0: the phone's own
 }
 
 // NewPhone puts a phone on a network; all that it says goes to server.
@@ -178,6 +191,10 @@ func (p *Phone) request(m *sipmsg.Message) {
 	}
 	switch m.Method {
 	case "INVITE":
+		if m.To.Tag() != "" {
+			p.reinvited(m)
+			return
+		}
 		p.ring(m)
 	case "ACK":
 		p.acked(m)
@@ -204,6 +221,7 @@ func (p *Phone) bye(m *sipmsg.Message) {
 				continue
 			}
 			p.reply(m, 200)
+			d.overtaken()
 			if d.HungUp == "" { // else it crossed ours
 				d.HungUp, d.Closed = "them", true
 			}
@@ -258,6 +276,7 @@ func (d *PhoneDialog) hangUp() {
 		return
 	}
 	d.HungUp = "us"
+	d.overtaken()
 	d.call.phone.start(d.request("BYE", d.cseq+1), func(status int) { d.Byed, d.Closed = status, true })
 }
 

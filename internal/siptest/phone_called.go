@@ -81,6 +81,9 @@ func (c *PhoneCall) accept(tag string) {
 
 // acked takes an ACK: of a refusal by its branch, of a 2xx by its dialog.
 func (p *Phone) acked(m *sipmsg.Message) {
+	if p.reacked(m) {
+		return
+	}
 	for _, c := range p.Calls {
 		if c.caller || c.invite.CallID != m.CallID {
 			continue
@@ -104,6 +107,7 @@ func (d *PhoneDialog) acked() {
 		return
 	}
 	d.Acked = true
+	d.plan()
 	if p.Habits.Hangup != Never {
 		p.net.After(p.Habits.Hangup, d.hangUp)
 	}
@@ -111,6 +115,9 @@ func (d *PhoneDialog) acked() {
 
 // cancelled takes CANCEL: 487, unless a final response has been sent.
 func (p *Phone) cancelled(m *sipmsg.Message) {
+	if p.recancelled(m) {
+		return
+	}
 	for _, c := range p.Calls {
 		if c.caller || c.invite.Vias[0].Branch() != m.Vias[0].Branch() {
 			continue

@@ -42,6 +42,13 @@ func (p *Phone) invited(m *sipmsg.Message) {
 		if c.caller && branchOf(c.invite) == m.Vias[0].Branch() {
 			c.response(m)
 		}
+		for _, d := range c.Dialogs {
+			for _, r := range d.Reoffers {
+				if branchOf(r.invite) == m.Vias[0].Branch() {
+					r.response(m)
+				}
+			}
+		}
 	}
 }
 
@@ -88,6 +95,9 @@ func (c *PhoneCall) answered(m *sipmsg.Message) {
 		d.hangUp()
 	case h != Never:
 		c.phone.net.After(h, d.hangUp)
+		d.plan()
+	default:
+		d.plan()
 	}
 }
 
