@@ -52,7 +52,13 @@ func (k *call) dial(c *legs.Core, no int) {
 	a.timer = c.Schedule(c.Now().Add(t.RingTimeout.Std()), a)
 	// An IP address answers at once, still inside this step, a name later, as an
 	// input of its own.
+	b, ref := k.b, k.ref // the call may be written out and read in meanwhile
 	c.Resolve(uri, func(c *legs.Core, addrs []netip.AddrPort, err error) {
+		k := b.call(c, ref)
+		if k == nil || k.attempt == nil || k.attempt.no != no || k.attempt.leg != nil {
+			return
+		}
+		a := k.attempt
 		if !k.waitsFor(a) {
 			return
 		}

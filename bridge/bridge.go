@@ -133,11 +133,15 @@ func (b *Bridge) Event(c *legs.Core, ev legs.Event) {
 
 // Crashed ends the call whose work panicked (legs.Handler).
 func (b *Bridge) Crashed(c *legs.Core, owner any) {
+	var k *call
 	switch o := owner.(type) {
 	case *call:
-		o.crashed(c)
+		k = b.call(c, o.ref) // it may have been read in anew since
 	case *attempt:
-		o.call.crashed(c)
+		k = b.call(c, o.call.ref)
+	}
+	if k != nil {
+		k.crashed(c)
 	}
 }
 
@@ -253,13 +257,16 @@ func (b *Bridge) visit(ctx context.Context, callID string, fn func(*legs.Core, *
 // on runs fn on a call's shard, later; the call is nil when it has ended.
 func (b *Bridge) on(s *legs.Stack, ref uint64, fn func(*legs.Core, *call)) {
 	s.Post(shard.ID(ref>>56), func(c *legs.Core) {
-		k := b.cells[c.Shard()].calls[ref]
+		k := b.call(c, ref)
 		if k != nil {
 			c.Blame(k)
 		}
 		fn(c, k)
 	})
 }
+
+// call finds a live call of the shard; nil when it has ended.
+func (b *Bridge) call(c *legs.Core, ref uint64) *call { return b.cells[c.Shard()].calls[ref] }
 
 // EndAll ends every call for the given reason, and returns when the journal has
 // taken every record or ctx ends.

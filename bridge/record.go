@@ -155,11 +155,16 @@ func refusal(err error) event {
 // disk. A full queue is the same as a disk that refuses.
 func (k *call) journalAnswer(c *legs.Core) {
 	k.attempt.stopTimer()
+	b, ref := k.b, k.ref // the call may be written out and read in meanwhile
 	r := k.rec
 	r.answered, k.answered = stamp(c), c.Now()
 	r.AnsweredAt, r.Media = &r.answered, k.media.stats(&r.media)
-	ok := k.b.cfg.Journal.Append(cdr.Answered, &r.Record, func(err error) {
+	ok := b.cfg.Journal.Append(cdr.Answered, &r.Record, func(err error) {
 		c.Post(func(c *legs.Core) {
+			k := b.call(c, ref)
+			if k == nil {
+				return
+			}
 			c.Blame(k)
 			in := Journaled
 			if err != nil {
