@@ -45,6 +45,7 @@ type stage struct {
 	relay    *rtprelay.Relay
 	registry *prometheus.Registry
 	world    *world // who hears it
+	said     func(transport.Outgoing)
 }
 
 // A world is a stage between phones that keep to the RFC, on a network that does
@@ -60,6 +61,14 @@ type world struct {
 	gates   []*siptest.Phone
 	records []*cdr.Record
 	cut     *siptest.Phone // has lost the network for ever; nil for none
+	disk    disk
+}
+
+// A disk is what the journal writes to; the zero disk is a good one.
+type disk struct {
+	full int           // so many entries are not taken
+	slow time.Duration // each takes so much longer
+	err  error         // of every write
 }
 
 // newRelay opens the relay that all worlds of a test use, one after the other.
@@ -115,7 +124,12 @@ func newStage(t tb, relay *rtprelay.Relay) *stage {
 		Identify:  func(src policy.Source) (*policy.Trunk, bool) { return engine.Load().Identify(src) },
 		Allowed:   func(trunk string, from netip.Addr) bool { return engine.Load().Allowed(trunk, from) },
 		Metrics:   legs.NewMetrics(st.registry),
-	}, func(o transport.Outgoing) { st.world.net.Send(worldServer, o.Flow.Peer, o.Data) })
+	}, func(o transport.Outgoing) {
+		if st.said != nil {
+			st.said(o)
+		}
+		st.world.net.Send(worldServer, o.Flow.Peer, o.Data)
+	})
 	if err != nil {
 		t.Fatalf("%v", err)
 	}
@@ -150,11 +164,16 @@ func (st *stage) newWorld(t tb, s scene, fates []siptest.Fate) *world {
 // Append is the journal: what is to be written is written a moment later
 // (bridge.Journal).
 func (st *stage) Append(mark cdr.Mark, rec *cdr.Record, done func(error)) bool {
+	disk := st.world.disk
+	if disk.full > 0 {
+		st.world.disk.full--
+		return false
+	}
 	if mark == cdr.Ended {
 		st.world.records = append(st.world.records, rec.Clone())
 	}
 	if done != nil {
-		st.world.net.After(2*time.Millisecond, func() { done(nil) })
+		st.world.net.After(2*time.Millisecond+disk.slow, func() { done(disk.err) })
 	}
 	return true
 }
@@ -321,7 +340,7 @@ func (w *world) acknowledged() {
 	}
 }
 
-func dialogOf(m *sipmsg.Message) string { return m.CallID + " " + m.To.Tag() }
+func dialogOf(m *sipmsg.Message) string { return fmt.Sprint(m.CallID, " ", m.To.Tag(), " ", m.CSeq) }
 
 // panics is how many the stack has counted.
 func panics(t tb, registry *prometheus.Registry) float64 {

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"b2bua/legs"
+	"b2bua/legs/shard"
 )
 
 // Taken returns how many places calls take on each trunk that has any.
@@ -43,3 +44,16 @@ func (b *Bridge) Keeps(callID string) (list []string, err error) {
 	})
 	return list, err
 }
+
+// Used lists the shards that have ever had a call.
+func (b *Bridge) Used() (list []shard.ID) {
+	for i := range b.cells {
+		if b.cells[i].last > 0 {
+			list = append(list, shard.ID(i))
+		}
+	}
+	return list
+}
+
+// Up returns how many calls are up, without those whose records are waiting.
+func (b *Bridge) Up() int { return int(b.live.Load()) }
