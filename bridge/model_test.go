@@ -202,7 +202,8 @@ func perform(t tb, relay *rtprelay.Relay, s script, every int) (*world, transcri
 
 // impatient is over when no call is up: the journal's time is not the test's.
 type impatient struct {
-	context.Context
+	context.Context //nolint:containedctx // it is one
+
 	bridge *bridge.Bridge
 }
 

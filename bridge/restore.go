@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"fmt"
+	"slices"
 
 	"b2bua/cdr"
 	"b2bua/legs"
@@ -132,7 +133,7 @@ func (s *mediaState) allLines() []lineState {
 	if s.Draft == nil {
 		return s.Lines
 	}
-	return append(s.Lines[:len(s.Lines):len(s.Lines)], s.Draft.Lines...)
+	return append(slices.Clip(s.Lines), s.Draft.Lines...)
 }
 
 // nth is what a number stands for; nil for 0.

@@ -34,8 +34,8 @@ func TestNoFieldIsForgotten(t *testing.T) {
 		{reflect.TypeFor[reply](), []string{"status", "newTag", "headers", "body"}, nil},
 	} {
 		known := append(slices.Clone(tt.saved), tt.left...)
-		for i := range tt.of.NumField() {
-			if name := tt.of.Field(i).Name; !slices.Contains(known, name) {
+		for f := range tt.of.Fields() {
+			if name := f.Name; !slices.Contains(known, name) {
 				t.Errorf("%v.%s: does it have to be written out? See state.go", tt.of, name)
 			}
 		}

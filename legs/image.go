@@ -96,7 +96,8 @@ type painter struct {
 }
 
 // Image is all that the shard remembers. It shares memory with the shard: it has
-// to be written before anything else happens. name says what the bridge calls what it has scheduled; what it gives no name is left out. It must be called by what
+// to be written before anything else happens. name says what the bridge calls what
+// it has scheduled; what it gives no name is left out. It must be called by what
 // was posted, and by nothing that follows from an event.
 func (c *Core) Image(name func(Wakeable) string) (Image, error) {
 	if len(c.events) != 0 || len(c.out) != 0 || c.leg != nil || c.hand != nil {
