@@ -63,7 +63,7 @@ func (g *Generator) invite() {
 	g.figures.Started++
 	n := g.figures.Started
 	c := &outgoing{n: n, to: fmt.Sprintf("<sip:1%06d@%s>", n, g.cfg.Target), target: fmt.Sprintf("sip:1%06d@%s", n, g.cfg.Target)}
-	id := fmt.Sprintf("%d-%s", n, g.caller.LocalAddr())
+	id := g.callID(n)
 	ip, _, _ := strings.Cut(g.cfg.Caller, ":")
 	c.request = g.write(id, c, "INVITE", 1, describe(ip, 6000))
 	g.outgoing[id] = c
@@ -74,10 +74,14 @@ func (g *Generator) invite() {
 	g.mu.Unlock()
 }
 
+// callID names the n-th call. A server remembers a transaction for 32 s and takes
+// what comes under its name for a repetition, so no two generators use the same.
+func (g *Generator) callID(n int) string { return fmt.Sprintf("%d-%s", n, g.run) }
+
 // write makes a request of a call.
 func (g *Generator) write(id string, c *outgoing, method string, cseq int, body string) []byte {
 	headers := []string{
-		fmt.Sprintf("Via: SIP/2.0/UDP %s;branch=z9hG4bK%d%s%d", g.cfg.Caller, c.n, method, cseq),
+		fmt.Sprintf("Via: SIP/2.0/UDP %s;branch=z9hG4bK%s%d%s%d", g.cfg.Caller, g.run, c.n, method, cseq),
 		"Max-Forwards: 70",
 	}
 	for _, r := range c.routes {
@@ -85,7 +89,7 @@ func (g *Generator) write(id string, c *outgoing, method string, cseq int, body 
 	}
 	headers = append(
 		headers,
-		fmt.Sprintf("From: <sip:2000@%s>;tag=c%d", g.cfg.Caller, c.n),
+		fmt.Sprintf("From: <sip:2000@%s>;tag=%s%d", g.cfg.Caller, g.run, c.n),
 		"To: "+c.to,
 		"Call-ID: "+id,
 		fmt.Sprintf("CSeq: %d %s", cseq, method),

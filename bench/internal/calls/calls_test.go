@@ -114,7 +114,7 @@ func TestFailures(t *testing.T) {
 	if err := g.wait(t.Context(), func(f Figures) bool { return f.Started == 2 }); err != nil {
 		t.Fatal(err)
 	}
-	g.atCaller(message{start: "SIP/2.0 503 No", lines: []string{"Call-ID: 1-" + g.caller.LocalAddr().String(), "CSeq: 1 INVITE"}}, g.target, time.Now())
+	g.atCaller(message{start: "SIP/2.0 503 No", lines: []string{"Call-ID: " + g.callID(1), "CSeq: 1 INVITE"}}, g.target, time.Now())
 	g.mu.Lock()
 	now := time.Now()
 	for range repeatMost + 1 {

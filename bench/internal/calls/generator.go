@@ -2,6 +2,7 @@ package calls
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net"
@@ -40,6 +41,7 @@ const receiveBuffer = 4 << 20
 // A Generator makes calls. Get one from [Open].
 type Generator struct {
 	cfg            Config
+	run            string // part of every id
 	target         netip.AddrPort
 	caller, callee *net.UDPConn
 	readers        sync.WaitGroup
@@ -69,7 +71,7 @@ func (f Figures) settled() bool { return f.Started == f.Up+f.Ended+f.Failed }
 // Open binds the sockets and starts the callee.
 func Open(cfg Config) (*Generator, error) {
 	g := &Generator{
-		cfg: cfg, closed: make(chan struct{}), changed: make(chan struct{}),
+		cfg: cfg, run: rand.Text(), closed: make(chan struct{}), changed: make(chan struct{}),
 		outgoing: make(map[string]*outgoing), incoming: make(map[string]*incoming),
 	}
 	var err error
