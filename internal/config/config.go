@@ -154,7 +154,7 @@ func defaultLimits() Limits {
 	return Limits{
 		InDialogQueue: 4096, NewQueue: 256, ResolverQueue: 1024, JournalQueue: 32768,
 		SourceRate: 200, SourceBurst: 1000, // the burst: an office of 200 phones that comes back after a power cut
-		TrunkBurst: 1000, GCHeadroomMiB: 64,
+		TrunkBurst: 1000, GCHeadroomMiB: 32,
 	}
 }
 
