@@ -12,7 +12,6 @@ import (
 
 	"b2bua/cdr"
 	"b2bua/internal/config"
-	"b2bua/internal/gcpace"
 )
 
 type serveCommand struct{ configFile }
@@ -38,8 +37,6 @@ func (c serveCommand) Run() error {
 // serve runs a server until a signal comes, and returns when everything has
 // stopped.
 func serve(cfg *config.Config, log *slog.Logger, signals <-chan os.Signal) error {
-	pace := gcpace.Keep(uint64(cfg.Limits.GCHeadroomMiB) << 20) //nolint:gosec // validated
-	defer pace.Stop()
 	s, err := start(cfg, log, signals)
 	if err != nil {
 		return err

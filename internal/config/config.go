@@ -141,7 +141,6 @@ type Limits struct {
 	SourceBurst   int `yaml:"source_burst" doc:"1-1000000; messages that such a source may send at once"`
 	TrunkRate     int `yaml:"trunk_rate" doc:"0-1000000, 0 is no limit; as source_rate, for each address of a trunk: its sources and gateways"`
 	TrunkBurst    int `yaml:"trunk_burst" doc:"1-1000000; as source_burst, for each address of a trunk"`
-	GCHeadroomMiB int `yaml:"gc_headroom_mib" doc:"0-65536; MiB that may be allocated before the garbage collector runs, where GOGC asks for less. More is less CPU and more memory"`
 }
 
 // Log is where and how the process logs.
@@ -154,7 +153,7 @@ func defaultLimits() Limits {
 	return Limits{
 		InDialogQueue: 4096, NewQueue: 256, ResolverQueue: 1024, JournalQueue: 32768,
 		SourceRate: 200, SourceBurst: 1000, // the burst: an office of 200 phones that comes back after a power cut
-		TrunkBurst: 1000, GCHeadroomMiB: 32,
+		TrunkBurst: 1000,
 	}
 }
 

@@ -198,7 +198,6 @@ func (v *validator) limits() {
 	v.number("limits.new_queue", l.NewQueue, 1, 1_000_000)
 	v.number("limits.resolver_queue", l.ResolverQueue, 1, 1_000_000)
 	v.number("limits.journal_queue", l.JournalQueue, 1, 1_000_000)
-	v.number("limits.gc_headroom_mib", l.GCHeadroomMiB, 0, 1<<16)
 	v.number("limits.source_rate", l.SourceRate, 0, 1_000_000)
 	v.number("limits.source_burst", l.SourceBurst, 1, 1_000_000)
 	v.number("limits.trunk_rate", l.TrunkRate, 0, 1_000_000)
