@@ -31,20 +31,23 @@ func (l Limits) withDefaults() Limits {
 // Parse reads one message with the default [Limits]. See [Limits.Parse].
 func Parse(datagram []byte) (*Message, error) { return Limits{}.Parse(datagram) }
 
-// Parse reads one message from a datagram, or one that was cut out of a stream.
-// The result shares no memory with datagram. Bytes after the end that
+// Parse reads one message from a datagram, or one that was cut out of a stream,
+// into a [Room] of its own. The result shares no memory with datagram. Bytes after the end that
 // Content-Length gives are ignored (RFC 3261 §18.3). An error is always an
 // [*Error], which says whether and how to answer. What a response can do without
 // is left out of it when it is malformed: Contact, Max-Forwards.
-func (l Limits) Parse(datagram []byte) (*Message, error) {
-	p := parser{m: &Message{MaxForwards: -1}, limits: l.withDefaults()}
+func (l Limits) Parse(datagram []byte) (*Message, error) { return l.parse(new(Room), datagram) }
+
+func (l Limits) parse(r *Room, datagram []byte) (*Message, error) {
+	p := parser{m: &r.m, params: &r.free, limits: l.withDefaults()}
+	p.m.MaxForwards = -1
 	if len(datagram) > p.limits.MessageBytes {
 		p.refuse(513, "Message Too Large")
 		datagram = datagram[:p.limits.MessageBytes]
 	}
 	var room [24]line // more are rare, and allocated
 	f, lines := cut(datagram, p.limits.HeaderLines, room[:])
-	p.makeRoom(f.start, lines)
+	p.makeRoom(r, f.start, lines)
 	p.startLine(f.start)
 	p.unanswerable = p.unanswerable || f.mute
 	switch f.flaw {
@@ -72,7 +75,7 @@ func (l Limits) Parse(datagram []byte) (*Message, error) {
 type parser struct {
 	m            *Message
 	limits       Limits
-	params       paramRoom
+	params       *paramRoom
 	err          *Error
 	unanswerable bool
 
@@ -81,11 +84,9 @@ type parser struct {
 	cseqMethod string
 }
 
-// makeRoom gives each kind of list one allocation for the whole message. It counts
-// separators, of which there are at least as many as there are values, wherever
-// they stand. The message and its lists are not one allocation: who keeps a list
-// does not keep the body.
-func (p *parser) makeRoom(start string, lines []line) {
+// makeRoom finds a place for the lists. It counts separators, of which there are at
+// least as many as there are values, wherever they stand.
+func (p *parser) makeRoom(r *Room, start string, lines []line) {
 	params := strings.Count(start, ";")
 	var values [contentLength + 1]int
 	for i := range lines {
@@ -100,33 +101,11 @@ func (p *parser) makeRoom(start string, lines []line) {
 			values[l.field]++
 		}
 	}
-	m := p.m
 	if n := values[other]; n > 0 {
-		m.Headers = make([]Header, 0, n)
+		p.m.Headers = make([]Header, 0, n)
 	}
-	if n := min(values[via], p.limits.Vias); n > 0 {
-		m.Vias = make([]Via, 0, n)
-	}
-	m.Contacts, m.Routes, m.RecordRoutes = addressRoom(
-		min(values[contact], p.limits.Addresses), min(values[route], p.limits.Addresses), min(values[recordRoute], p.limits.Addresses))
-	if params > 0 {
-		p.params.free = make([]Param, min(params, maxParams)) // a second list as long is rare
-	}
-}
-
-// addressRoom returns three empty lists with space for so many, nil for none.
-func addressRoom(a, b, c int) (contacts, routes, recordRoutes []Address) {
-	if a+b+c == 0 {
-		return nil, nil, nil
-	}
-	room := make([]Address, a+b+c)
-	take := func(n int) (list []Address) {
-		if n > 0 {
-			list, room = room[:0:n], room[n:]
-		}
-		return list
-	}
-	return take(a), take(b), take(c)
+	most := p.limits.Addresses
+	r.lists(min(values[via], p.limits.Vias), min(values[contact], most), min(values[route], most), min(values[recordRoute], most), params)
 }
 
 func (p *parser) refuse(status int, reason string) {
@@ -153,7 +132,7 @@ func (p *parser) startLine(s string) {
 		p.refuse(505, "Version Not Supported")
 		return
 	}
-	if m.URI.parse(uri, &p.params) != nil {
+	if m.URI.parse(uri, p.params) != nil {
 		p.refuse(400, "Malformed Request-URI")
 		return
 	}
@@ -231,7 +210,7 @@ func (p *parser) vias(value string) {
 		}
 		m.Vias = m.Vias[:len(m.Vias)+1] // see makeRoom
 		v := &m.Vias[len(m.Vias)-1]
-		switch err := v.parse(element, &p.params); {
+		switch err := v.parse(element, p.params); {
 		case err == nil && (v.Branch() == "z9hG4bK" || v.Params.duplicate("branch")):
 			p.refuse(400, "Malformed Branch")
 		case err == nil:
@@ -261,7 +240,7 @@ func (p *parser) addresses(dst []Address, l *line) []Address {
 		}
 		dst = dst[:len(dst)+1] // see makeRoom
 		a := &dst[len(dst)-1]
-		if a.parse(element, &p.params) != nil || a.Wildcard() && l.field != contact {
+		if a.parse(element, p.params) != nil || a.Wildcard() && l.field != contact {
 			*a = Address{}
 			dst = dst[:len(dst)-1]
 			if p.m.IsRequest() || l.field != contact {
@@ -318,7 +297,7 @@ func (p *parser) single(l *line) {
 
 // party reads From or To. One that is broken is kept as it came.
 func (p *parser) party(a *Address, value string) bool {
-	if a.parse(value, &p.params) != nil || a.Params.duplicate("tag") || a.Wildcard() {
+	if a.parse(value, p.params) != nil || a.Params.duplicate("tag") || a.Wildcard() {
 		*a = Address{Raw: value}
 		return false
 	}

@@ -2,7 +2,9 @@ package sipmsg
 
 import (
 	"net/netip"
+	"slices"
 	"strconv"
+	"strings"
 )
 
 // defaultPort is where a response over UDP goes when sent-by has no port (RFC 3261
@@ -14,14 +16,18 @@ const defaultPort = 5060
 // the client asked with an rport parameter (RFC 3581 §4). What the client itself
 // claimed in them is replaced. Call it right after [Parse], before the message is
 // shared; a response or a message without Via is left alone.
-func StampReceived(m *Message, src netip.AddrPort) {
+func StampReceived(m *Message, src netip.AddrPort) { stamp(m, src, nil) }
+
+// stamp is StampReceived with room for the parameters; it returns how much of that
+// it has used.
+func stamp(m *Message, src netip.AddrPort, room Params) (used int) {
 	if !m.IsRequest() || len(m.Vias) == 0 {
-		return
+		return 0
 	}
 	v := &m.Vias[0]
 	ip := src.Addr().Unmap().WithZone("")
-	var room [64]byte
-	text := ip.AppendTo(room[:0])
+	var digits [64]byte
+	text := ip.AppendTo(digits[:0])
 	differs := string(text) != v.Host
 	if differs { // or is spelled in another way
 		sentBy, err := netip.ParseAddr(v.Host)
@@ -29,25 +35,42 @@ func StampReceived(m *Message, src netip.AddrPort) {
 	}
 	asked := v.Params.Has("rport")
 	if !differs && !asked && !v.Params.Has("received") {
-		return
+		return 0
 	}
 	received, n := differs || asked, len(text)
-	own := string(strconv.AppendUint(text, uint64(src.Port()), 10))
-	params := make(Params, 0, len(v.Params)+1)
+	address, port := v.ownText(strconv.AppendUint(text, uint64(src.Port()), 10), n)
+	if len(room) <= len(v.Params) {
+		room = make(Params, len(v.Params)+1)
+	}
+	params := room[:0]
 	for _, p := range v.Params {
 		switch {
 		case same(p.Name, "received"):
 		case !same(p.Name, "rport"):
 			params = append(params, p)
 		case asked: // one more would be somebody else's
-			params = append(params, Param{p.Name, own[n:]})
+			params = append(params, Param{p.Name, port})
 			asked = false
 		}
 	}
 	if received {
-		params = append(params, Param{"received", own[:n]})
+		params = append(params, Param{"received", address})
 	}
-	v.Params, v.Raw = params, ""
+	v.Params, v.Raw = slices.Clip(params), ""
+	return len(params)
+}
+
+// ownText is text as two strings, cut at n: an address and a port. Most peers stand
+// where their Via says, so that the text is there already.
+func (v *Via) ownText(text []byte, n int) (address, port string) {
+	if len(v.Host) == n && string(text[:n]) == v.Host {
+		_, after, _ := strings.Cut(v.Raw, v.Host)
+		if end := 1 + len(text) - n; len(after) >= end && after[0] == ':' && string(text[n:]) == after[1:end] {
+			return v.Host, after[1:end]
+		}
+	}
+	all := string(text)
+	return all[:n], all[n:]
 }
 
 // ReconnectDestination returns where a response goes when the connection that its
