@@ -13,7 +13,7 @@ import (
 //
 //	journal.go  Append: encode, queue                      any goroutine
 //	queue.go    a bounded list
-//	gather.go   how long to wait for more                  the journal's goroutine
+//	pace.go     when to write and when to sync              the journal's goroutine
 //	writer.go   queue → write(2) → done                    the journal's goroutine
 //	syncer.go   fsync in groups                            the syncer's goroutine
 //	settle.go   what became of written entries             the journal's goroutine
@@ -41,8 +41,8 @@ type JournalConfig struct {
 	Dir            string           // where segments, checkpoint and dead letters live; made 0700
 	NodeID         string           // written into every segment
 	SegmentSize    int64            // octets after which a new segment is begun [16 MiB]
-	Gather         time.Duration    // longest wait of an entry for its write(2), when entries come faster than one in it; others do not wait [2ms]
-	SyncEvery      time.Duration    // longest wait of a written entry for its fsync [10ms]
+	Gather         time.Duration    // longest wait of an entry for its write(2), when more than about 500 come in a second; others do not wait [5ms]
+	SyncEvery      time.Duration    // longest wait of a written entry for its fsync to begin [10ms]
 	HeartbeatEvery time.Duration    // while calls are live [1s]
 	Queue          int              // entries waiting to be written; beyond half of it only Ended is taken [32768]
 	QueueBytes     int64            // the same in octets [64 MiB]
@@ -61,7 +61,7 @@ func (c JournalConfig) withDefaults() JournalConfig {
 		}
 	}
 	def(&c.SegmentSize, 16<<20)
-	def((*int64)(&c.Gather), int64(2*time.Millisecond))
+	def((*int64)(&c.Gather), int64(5*time.Millisecond))
 	def((*int64)(&c.SyncEvery), int64(10*time.Millisecond))
 	def((*int64)(&c.HeartbeatEvery), int64(time.Second))
 	def(&c.QueueBytes, 64<<20)
@@ -117,7 +117,8 @@ type Journal struct {
 	current  *segment         // nil before the first entry and after a failure
 	live     map[string]place // newest entry of each call that has not ended
 	liveSize int64            // octets of those entries
-	gather   gatherer
+	pace     pace
+	unsynced bool   // something was written that the syncer has not been told of
 	batch    []item // what drain has in hand
 	chunk    []byte // what one write(2) takes
 	pending  []item // written, not yet known to be synced
@@ -129,7 +130,7 @@ type Journal struct {
 	failing  bool     // the last write failed; keeps the log short
 
 	wake     chan struct{} // to the journal's goroutine: look around
-	dirty    chan struct{} // to the syncer: something was written
+	dirty    chan struct{} // to the syncer: sync what was written
 	readable chan struct{} // to the flusher: something was synced
 	closing  chan struct{}
 	wrote    chan struct{} // closed when the journal's goroutine is gone
@@ -165,7 +166,7 @@ func Open(cfg JournalConfig) (*Journal, error) {
 	j := &Journal{
 		cfg: cfg, run: newRun(), lock: lock,
 		queue:    queue{limit: cfg.Queue, limitSize: cfg.QueueBytes},
-		gather:   gatherer{rest: cfg.Gather},
+		pace:     pace{gather: cfg.Gather, every: cfg.SyncEvery},
 		live:     map[string]place{},
 		wake:     make(chan struct{}, 1),
 		dirty:    make(chan struct{}, 1),

@@ -10,30 +10,35 @@ import (
 // a hundred new segments a second.
 const syncPause = time.Second
 
-// sync is the syncer's goroutine: one fsync for all that was written since the
-// last, never more often than SyncEvery.
+// sync is the syncer's goroutine: one fsync for all that was written, when the
+// journal's goroutine says so. It has no timer of its own: while entries come
+// fast, that goroutine wakes up often enough.
 func (j *Journal) sync() {
 	defer close(j.synced)
-	pause := time.NewTimer(0)
-	defer pause.Stop()
 	for {
-		select {
-		case <-pause.C: // since the sync before; no write wakes this goroutine during it
-		case <-j.stopSync:
-			return
-		}
 		select {
 		case <-j.dirty:
 		case <-j.stopSync:
 			return
 		}
-		if err := j.syncSegments(); err != nil {
-			pause.Reset(syncPause)
-		} else {
-			pause.Reset(j.cfg.SyncEvery)
-		}
+		err := j.syncSegments()
 		notify(j.wake)
 		notify(j.readable)
+		if err != nil && !j.pauseSync() {
+			return
+		}
+	}
+}
+
+// pauseSync waits after a failed fsync; false means that the journal closes.
+func (j *Journal) pauseSync() bool {
+	t := time.NewTimer(syncPause)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-j.stopSync:
+		return false
 	}
 }
 

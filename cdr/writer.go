@@ -16,11 +16,13 @@ func (j *Journal) write() {
 	defer close(j.wrote)
 	tick := time.NewTicker(j.cfg.HeartbeatEvery)
 	defer tick.Stop()
-	rest := time.NewTimer(0)
-	defer rest.Stop()
+	look := time.NewTimer(0)
+	defer look.Stop()
+	wake := j.wake
 	for {
 		select {
-		case <-j.wake:
+		case <-wake:
+		case <-look.C:
 		case <-tick.C:
 			j.heartbeat()
 			j.payOwed()
@@ -37,12 +39,18 @@ func (j *Journal) write() {
 		j.settle()
 		n, _ := j.drain()
 		j.retire()
-		if d := j.gather.wrote(n, time.Now()); d > 0 {
-			rest.Reset(d)
-			select {
-			case <-rest.C:
-			case <-j.closing:
-			}
+		next := j.pace.wrote(n, j.unsynced, time.Now())
+		if next.sync {
+			j.unsynced = false
+			notify(j.dirty)
+		}
+		if wake = j.wake; next.deaf {
+			wake = nil
+		}
+		if next.look > 0 {
+			look.Reset(next.look)
+		} else {
+			look.Stop()
 		}
 	}
 }
@@ -159,7 +167,7 @@ func (j *Journal) putOnce(items []item) error {
 	if full {
 		j.current = nil
 	}
-	notify(j.dirty)
+	j.unsynced = true
 	return nil
 }
 
@@ -177,7 +185,7 @@ func (j *Journal) writeFailed(seg *segment, f file, err error) {
 	seg.sealed = true
 	j.mu.Unlock()
 	j.current = nil
-	notify(j.dirty) // to be synced once more and closed
+	j.unsynced = true // once more, and to be closed
 }
 
 // writable returns the file of the current segment, or nil when there is none
