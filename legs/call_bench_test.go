@@ -150,6 +150,7 @@ func BenchmarkCall(b *testing.B) {
 		return shard.Seed{Key: [16]byte{r.lab.seeds}, Node: 1, Shard: id}
 	}
 	r.lab.stack.newSeed = fixed
+	r.lab.stack.memory.spoil = nil
 	r.lab.seeds = 0
 	d := r.establish("bench")
 	r.lab.hear(labPeer, d.bye)

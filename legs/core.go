@@ -171,6 +171,9 @@ func (c *Core) enter(in input, now time.Time) {
 	in.enter(c)
 	c.deliver()
 	c.rest()
+	if p, ok := in.(*packet); ok {
+		c.stack.reuse(p)
+	}
 }
 
 // deliver hands the waiting events to the bridge. What the bridge does may

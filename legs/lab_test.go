@@ -64,6 +64,7 @@ func newLab(t tb) *lab {
 	if l.stack, err = newStack(cfg); err != nil {
 		t.Fatalf("%v", err)
 	}
+	l.stack.memory.spoil = spoiled
 	l.stack.newSeed = func(id shard.ID) shard.Seed {
 		l.seeds++
 		return shard.Seed{Key: [16]byte{l.seeds}, Node: 1, Shard: id}

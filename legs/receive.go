@@ -38,21 +38,28 @@ func (s *Stack) receiveOne(pkt *transport.Packet) {
 	if keepAlive(pkt.Data) {
 		return
 	}
-	m, err := sipmsg.Parse(pkt.Data)
+	p := s.memory.packet()
+	m, err := p.room.Parse(pkt.Data)
+	p.flow, p.msg = pkt.Flow, m
 	if pkt.Flaw != nil {
 		err = unframed(m, err, pkt.Flaw)
 	}
 	if err != nil {
 		s.malformed(pkt.Flow, err)
+		s.reuse(p)
 		return
 	}
-	if !m.IsRequest() {
-		s.receiveResponse(pkt.Flow, m)
-		return
+	taken := false
+	if m.IsRequest() {
+		p.room.StampReceived(pkt.Flow.Peer)
+		s.metrics.request(received, m.Method)
+		taken = s.receiveRequest(p)
+	} else {
+		taken = s.receiveResponse(p)
 	}
-	sipmsg.StampReceived(m, pkt.Flow.Peer)
-	s.metrics.request(received, m.Method)
-	s.receiveRequest(pkt.Flow, m)
+	if !taken {
+		s.reuse(p)
+	}
 }
 
 // keepAlive recognises the CRLF of RFC 5626 §3.5.1 and empty datagrams.
@@ -92,27 +99,29 @@ func (s *Stack) malformed(flow transport.Flow, err error) {
 	s.refuse(flow, sipmsg.NewResponse(e.Message, e.Status, e.Reason, statelessTag(e.Message)))
 }
 
-func (s *Stack) receiveResponse(flow transport.Flow, m *sipmsg.Message) {
-	if len(m.Vias) == 1 { // RFC 3261 §8.1.3.3: else not ours
-		if _, id, ok := shard.Owner(m.Vias[0].Branch()); ok {
-			s.enqueue(id, shard.InDialog, s.packet(flow, m, nil))
-			return
+// receiveResponse reports whether a shard has taken the packet.
+func (s *Stack) receiveResponse(p *packet) (taken bool) {
+	if len(p.msg.Vias) == 1 { // RFC 3261 §8.1.3.3: else not ours
+		if _, id, ok := shard.Owner(p.msg.Vias[0].Branch()); ok {
+			return s.enqueue(id, shard.InDialog, p)
 		}
 	}
 	s.metrics.strays.WithLabelValues("response").Inc()
+	return false
 }
 
 // receiveRequest sends a request to the shard of the dialog that its To tag
-// names. Without a tag of ours, who is calling comes first.
-func (s *Stack) receiveRequest(flow transport.Flow, m *sipmsg.Message) {
+// names, and reports whether that has taken it. Without a tag of ours, who is
+// calling comes first.
+func (s *Stack) receiveRequest(p *packet) (taken bool) {
+	m, flow := p.msg, p.flow
 	tag := m.To.Tag()
 	if _, id, ours := shard.Owner(tag); ours {
-		s.enqueue(id, shard.InDialog, s.packet(flow, m, nil))
-		return
+		return s.enqueue(id, shard.InDialog, p)
 	}
 	if m.Method == "ACK" { // of a refusal that nobody remembers
 		s.metrics.strays.WithLabelValues("ack").Inc()
-		return
+		return false
 	}
 	trunk, ok := s.identify(flow)
 	switch {
@@ -125,15 +134,17 @@ func (s *Stack) receiveRequest(flow transport.Flow, m *sipmsg.Message) {
 		s.metrics.strays.WithLabelValues("dialog").Inc()
 		s.refuse(flow, sipmsg.NewResponse(m, 481, "", ""))
 	default:
-		s.admit(s.packet(flow, m, trunk))
+		p.trunk = trunk
+		return s.admit(p)
 	}
+	return false
 }
 
 // admit lets a request outside any dialog in, unless its shard has more than it
 // can do: then an INVITE hears 503, and others nothing, for they will be sent
 // again. An INVITE that has been let in before hears nothing either: the 503
 // would end a call that is being served.
-func (s *Stack) admit(p *packet) {
+func (s *Stack) admit(p *packet) (taken bool) {
 	m := p.msg
 	mark := s.recent.mark(m)
 	known := s.recent.has(mark)
@@ -141,11 +152,11 @@ func (s *Stack) admit(p *packet) {
 		s.recent.add(mark) // before it is served, which may take the reader a while
 	}
 	if s.enqueue(home(m), shard.New, p) {
-		return
+		return true
 	}
 	if known {
 		s.metrics.retransmissions.WithLabelValues("received").Inc()
-		return
+		return false
 	}
 	s.recent.remove(mark)
 	s.metrics.refused.WithLabelValues("overload").Inc()
@@ -153,6 +164,7 @@ func (s *Stack) admit(p *packet) {
 		r := sipmsg.NewResponse(m, 503, "", statelessTag(m))
 		s.refuse(p.flow, with(r, "Retry-After", strconv.Itoa(2+rand.IntN(9)))) //nolint:gosec // only spreads the peers
 	}
+	return false
 }
 
 // enqueue gives a packet to its shard. Over a stream it waits for room, and with it

@@ -33,19 +33,12 @@ type past struct {
 // A packet is a request or response on its way to its shard.
 type packet struct {
 	flow  transport.Flow
-	msg   *sipmsg.Message
-	trunk *policy.Trunk // who is calling; nil inside a dialog
-	key   txn.ServerKey // of a request, once it is on its shard
-}
-
-// packet is one from the stack's pool; enter gives it back.
-func (s *Stack) packet(flow transport.Flow, m *sipmsg.Message, trunk *policy.Trunk) *packet {
-	p, ok := s.packets.Get().(*packet)
-	if !ok {
-		p = new(packet)
-	}
-	p.flow, p.msg, p.trunk = flow, m, trunk
-	return p
+	room  *sipmsg.Room
+	msg   *sipmsg.Message // in the room
+	trunk *policy.Trunk   // who is calling; nil inside a dialog
+	key   txn.ServerKey   // of a request, once it is on its shard
+	tx    *serverTx       // that it has opened
+	kept  bool            // somebody may use the message when the step is over
 }
 
 func (p *packet) enter(c *Core) {
@@ -54,8 +47,6 @@ func (p *packet) enter(c *Core) {
 	} else {
 		c.response(p)
 	}
-	*p = packet{}
-	c.stack.packets.Put(p)
 }
 
 // request is the way of every request: its transaction, then its dialog, then
@@ -220,6 +211,7 @@ func (c *Core) loops(m *sipmsg.Message) bool {
 
 func (c *Core) invite(p *packet) {
 	m := p.msg
+	p.kept = true // by the leg and by the bridge
 	tx := c.newServer(p)
 	listener := c.stack.listeners[p.flow.Listener]
 	local := Local{Transport: listener.Transport, Host: listener.Advertise, Product: c.stack.cfg.Product}
@@ -257,7 +249,7 @@ func (c *Core) newServer(p *packet) *serverTx {
 	var res txn.Result
 	tx.Server, res = txn.NewServer(txn.KindOf(p.msg.Method), p.msg.Method, flow.Conn != 0, c.now, &c.stack.cfg.Timers)
 	c.servers.AddServer(tx.key, txn.MergeKeyOf(p.msg), tx)
-	c.hand = tx
+	c.hand, p.tx = tx, tx
 	c.applyServer(tx, res)
 	return tx
 }

@@ -12,7 +12,8 @@ import (
 
 // A Sim is a [Stack] for tests, without sockets, goroutines or chance: what it
 // says goes to a function, what it hears comes through Hear, time passes when
-// Advance is called, and its ids are the same in every run. It is used from one
+// Advance is called, and its ids are the same in every run. What it gives back for
+// use is spoiled, so that who has kept it is found out. It is used from one
 // goroutine.
 type Sim struct {
 	*Stack
@@ -29,6 +30,7 @@ func Simulate(cfg Config, send func(transport.Outgoing)) (*Sim, error) {
 		return nil, err
 	}
 	s := &Sim{Stack: stack, send: send}
+	stack.memory.spoil = spoiled
 	stack.newSeed = func(id shard.ID) shard.Seed {
 		s.seeds++
 		return shard.Seed{Key: [16]byte{byte(s.seeds), byte(s.seeds >> 8), byte(s.seeds >> 16)}, Node: cfg.Node, Shard: id}

@@ -69,7 +69,7 @@ type Stack struct {
 	shards     *shard.Set[input]
 	cores      [shard.Count]*Core
 	recent     recent
-	packets    sync.Pool // of *packet
+	memory     memory
 	scripts    sync.Pool // of *script
 	tcpless    tcpless
 	dependents dependents

@@ -1,0 +1,78 @@
+package legs
+
+import (
+	"encoding/json"
+	"fmt"
+	"testing"
+
+	"b2bua/legs/sipmsg"
+)
+
+// What a handler may keep of an event or an INVITE stays what it was when its
+// packet is used for other messages, spoiled or not.
+func TestWhatIsKeptStays(t *testing.T) {
+	for _, spoil := range []func(*sipmsg.Message){nil, spoiled} {
+		r := newRelay(t)
+		r.lab.stack.memory.spoil = spoil
+		var kept []any
+		var then []string
+		keep := func(v any) {
+			kept, then = append(kept, v), append(then, asJSON(t, v))
+		}
+		r.lab.onInvite = func(c *Core, in *Inbound, inv *Invite) {
+			keep(inv)
+			r.invite(c, in, inv)
+		}
+		r.lab.onEvent = func(c *Core, ev Event) {
+			leg := ev.Leg
+			ev.Leg = nil
+			keep(ev)
+			ev.Leg = leg
+			r.event(c, ev)
+		}
+		for i := range 3 {
+			d := r.establish(fmt.Sprintf("kept-%d", i))
+			r.lab.hear(labPeer, d.bye)
+		}
+		if len(kept) < 15 {
+			t.Fatalf("%d things kept", len(kept))
+		}
+		for i, v := range kept {
+			if now := asJSON(t, v); now != then[i] {
+				t.Errorf("was\n%s\nis\n%s", then[i], now)
+			}
+		}
+	}
+}
+
+// A packet whose step is over is spoiled in tests, and used again otherwise; one
+// with an INVITE that is served is neither.
+func TestPacketsAreGivenBack(t *testing.T) {
+	l := newLab(t)
+	var given []string
+	l.stack.memory.spoil = func(m *sipmsg.Message) {
+		given = append(given, m.Method)
+		vias, from := m.Vias, m.From
+		if spoiled(m); vias[0].Raw != "SPOILED" || from.Params[0].Value != "SPOILED" {
+			t.Errorf("not spoiled: %+v, %+v", vias, from)
+		}
+	}
+	l.hear(labPeer, []byte(crlf(callerInvite)))
+	if len(given) != 0 {
+		t.Errorf("given back while it is served: %q", given)
+	}
+	l.hear(labPeer, []byte(crlf(callerInvite))) // again
+	l.hear(labNobody, []byte("OPTIONS sip:a SIP/2.0\r\nFrom: <sip:b>;tag=c\r\nVia: SIP/2.0/UDP d;branch=z9hG4bKd\r\nCSeq: 1 OPTIONS\r\n\r\n"))
+	if fmt.Sprint(given) != "[INVITE OPTIONS]" {
+		t.Errorf("given back: %q", given)
+	}
+}
+
+func asJSON(t *testing.T, v any) string {
+	t.Helper()
+	b, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
