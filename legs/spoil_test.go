@@ -34,7 +34,14 @@ func TestWhatIsKeptStays(t *testing.T) {
 			d := r.establish(fmt.Sprintf("kept-%d", i))
 			r.lab.hear(labPeer, d.bye)
 		}
-		if len(kept) < 15 {
+		r.lab.onInvite = func(_ *Core, in *Inbound, inv *Invite) {
+			keep(inv)
+			in.Refuse(486, "", nil) // over before its packet is
+		}
+		for i := range 3 {
+			r.lab.hear(labPeer, []byte(carrierInvite(fmt.Sprintf("refused-%d", i))))
+		}
+		if len(kept) < 18 {
 			t.Fatalf("%d things kept", len(kept))
 		}
 		for i, v := range kept {
