@@ -38,11 +38,15 @@ func TestWhatIsKeptStays(t *testing.T) {
 			keep(inv)
 			in.Refuse(486, "", nil) // over before its packet is
 		}
+		r.lab.onEvent = nil
 		for i := range 3 {
 			r.lab.hear(labPeer, []byte(carrierInvite(fmt.Sprintf("refused-%d", i))))
 		}
 		if len(kept) < 18 {
 			t.Fatalf("%d things kept", len(kept))
+		}
+		if r.lab.crashes != 0 {
+			t.Errorf("%d crashes", r.lab.crashes)
 		}
 		for i, v := range kept {
 			if now := asJSON(t, v); now != then[i] {
