@@ -21,11 +21,12 @@ func (m *media) hear(k *call, a *attempt, ev legs.Event) (r reply, why Why, ok b
 	if answer == nil { // an 18x that only rings
 		return reply{}, 0, true
 	}
-	if m.shown == nil {
+	if m.shown == 0 {
 		m.origin.Version++
 	}
 	out := m.present(k, a, answer)
-	newTag := m.shown != nil && !sdp.Same(m.shown, out)
+	digest := sdp.Digest(out)
+	newTag := m.shown != 0 && m.shown != digest
 	if newTag && single(k, a) {
 		// The caller has been promised something else: an 18x goes without its
 		// description, a 2xx not at all.
@@ -33,13 +34,11 @@ func (m *media) hear(k *call, a *attempt, ev legs.Event) (r reply, why Why, ok b
 	}
 	if newTag {
 		m.origin.Version++
-		out.SetOrigin(m.origin)
+		out = m.present(k, a, answer)
 	}
-	if m.shown == nil || newTag {
-		m.shown = out
-	}
+	m.shown = digest
 	m.connect(k, a, answer)
-	return reply{newTag: newTag, body: legs.Body{Type: "application/sdp", Data: out.Bytes()}}, 0, true
+	return reply{newTag: newTag, body: legs.Body{Type: "application/sdp", Data: out}}, 0, true
 }
 
 // single reports whether the caller may be shown one early description only:
@@ -86,19 +85,16 @@ func fits(offer, answer *sdp.Session) bool {
 	return true
 }
 
-// present is the answer as the caller sees it, but for the version of its o=
-// line.
-func (m *media) present(k *call, a *attempt, answer *sdp.Session) *sdp.Session {
+// present is the answer as the caller sees it.
+func (m *media) present(k *call, a *attempt, answer *sdp.Session) []byte {
 	if m.origin.ID == 0 {
 		m.origin.ID = number(&k.seed)
 	}
-	out := answer.Clone()
 	if a.media.bypass {
-		m.origin.Address = address(k.setup.inv.Listener)
-		out.Anonymise(m.origin)
-		return out
+		m.origin.Address = address(&k.setup.inv.Listener)
+		return answer.Anonymous(m.origin)
 	}
-	network := k.setup.trunk.Network
+	network, out := k.setup.trunk.Network, answer.Clone()
 	m.origin.Address = m.facingCaller(k.b, network)
 	out.Anonymise(m.origin)
 	out.Relay(m.origin.Address)
@@ -107,7 +103,7 @@ func (m *media) present(k *call, a *attempt, answer *sdp.Session) *sdp.Session {
 			k.b.point(l, m.lines[i].caller, network, m.offer.Media()[i].Mux())
 		}
 	}
-	return out
+	return out.Bytes()
 }
 
 // facingCaller is the address of the first stream that faces the caller, as SDP

@@ -81,12 +81,13 @@ func (k *call) invite(c *legs.Core, a *attempt, uri sipmsg.URI, addrs []netip.Ad
 		k.b.log.Warn("no listener reaches the gateway", "call_id", k.rec.CallID, "network", a.target.Network, "gateway", a.target.Gateway)
 		return unreachable, false
 	}
-	a.ours = address(c.Listener(listener))
+	ours := c.Listener(listener)
+	a.ours = address(&ours)
 	body, why, ok := k.media.offerTo(k, a, dest.Addr())
 	if !ok {
 		return event{in: Failed, attempt: a.no, status: why.status(), why: why}, false
 	}
-	call := k.request(a.target, uri, c.Listener(listener).Advertise)
+	call := k.request(a.target, uri, ours.Advertise)
 	call.Body = legs.Body{Type: "application/sdp", Data: body}
 	rec, _ := a.rec()
 	sent := &rec.Sent
@@ -189,7 +190,7 @@ func (a *attempt) Wake(c *legs.Core) {
 }
 
 // address is what a listener calls itself, when that is an IP address.
-func address(l transport.Listener) netip.Addr {
+func address(l *transport.Listener) netip.Addr {
 	if ap, err := netip.ParseAddrPort(l.Advertise); err == nil {
 		return ap.Addr()
 	}

@@ -69,7 +69,7 @@ func (k *call) backward(a *attempt, list []sipmsg.Header) []sipmsg.Header {
 	rules := k.setup.trunk.HeaderPolicy
 	g := gate{to: rules, trusted: rules.Trusted && a.target.HeaderPolicy.Trusted, wishes: wishesOf(list)}
 	if g.trusted { // nothing is hidden otherwise
-		g.ours = address(k.setup.inv.Listener).String()
+		g.ours = address(&k.setup.inv.Listener).String()
 	}
 	return g.pass(list)
 }

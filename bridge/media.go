@@ -12,7 +12,7 @@ import (
 // been shown. Every attempt adds a side of its own.
 type media struct {
 	offer  *sdp.Session // until the caller is answered
-	shown  *sdp.Session // the last description the caller has seen, likewise
+	shown  uint64       // digest of the last description the caller has seen, likewise; 0 for none
 	origin sdp.Origin   // of what we show the caller
 	lines  []line       // nil before the first attempt that is relayed
 	bypass bool         // of the attempt that the caller hears
@@ -25,7 +25,7 @@ type media struct {
 type talker struct {
 	said   string     // its own description that holds
 	origin sdp.Origin // of what it was told last
-	digest uint64     // of that, but for the o= line
+	digest uint64     // of that
 }
 
 // A line is one m-line of the call. Its session is nil when it is not relayed:
@@ -47,8 +47,9 @@ func (l *line) facing(p Party) *rtprelay.Stream {
 
 // A side is what one attempt was offered, and the streams that face it.
 type side struct {
-	origin  sdp.Origin // of offer
-	offer   *sdp.Session
+	origin  sdp.Origin   // of offer
+	offer   *sdp.Session // what an answer has to fit: with media bypass the caller's own
+	told    uint64       // digest of offer as it was sent
 	answer  *sdp.Session
 	tag     string             // the attempt's early dialog that answer belongs to
 	streams []*rtprelay.Stream // by m-line; nil where nothing is relayed
@@ -59,8 +60,8 @@ type side struct {
 // go of what only the way there needed. The relay knows which m-lines are held
 // or rejected, and may be silent.
 func (m *media) settle(timeout time.Duration, a *side) {
-	m.talkers[Caller] = talker{said: m.offer.String(), origin: m.origin, digest: m.shown.Digest()}
-	m.talkers[Called] = talker{said: a.answer.String(), origin: a.origin, digest: a.offer.Digest()}
+	m.talkers[Caller] = talker{said: m.offer.String(), origin: m.origin, digest: m.shown}
+	m.talkers[Called] = talker{said: a.answer.String(), origin: a.origin, digest: a.told}
 	if m.bypass { // an earlier attempt was to be relayed
 		m.close()
 	}
@@ -69,7 +70,7 @@ func (m *media) settle(timeout time.Duration, a *side) {
 			s.SetTimeout(timeout)
 		}
 	}
-	m.offer, m.shown = nil, nil
+	m.offer, m.shown = nil, 0
 }
 
 // silent takes the time-out of one m-line and reports whether all others are

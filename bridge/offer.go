@@ -64,15 +64,12 @@ func describes(contentType string) bool {
 // offerTo makes the offer of an attempt: the caller's, from our own origin and
 // ports. ok is false when there is no port, or nothing that can be relayed.
 func (m *media) offerTo(k *call, a *attempt, dest netip.Addr) (body []byte, why Why, ok bool) {
-	out := m.offer.Clone()
 	trunk := k.setup.trunk
 	a.media.bypass = trunk.Media == policy.MediaBypass && a.target.Media == policy.MediaBypass &&
 		!wishesOf(k.setup.inv.Headers).session // RFC 3323 §4.2: the address of the caller's media is private
 	if a.media.bypass {
 		a.media.origin = sdp.Origin{ID: number(&k.seed), Version: 1, Address: a.ours}
-		out.Anonymise(a.media.origin)
-		a.media.offer = out
-		return out.Bytes(), 0, true
+		return a.media.tell(m.offer, m.offer.Anonymous(a.media.origin)), 0, true
 	}
 	if err := m.openCaller(k); err != nil {
 		k.b.log.Warn("no media port towards the caller", "call_id", k.rec.CallID, "err", err)
@@ -87,13 +84,19 @@ func (m *media) offerTo(k *call, a *attempt, dest netip.Addr) (body []byte, why 
 		return nil, ByAnswer, false
 	}
 	a.media.origin = sdp.Origin{ID: number(&k.seed), Version: 1, Address: local}
+	out := m.offer.Clone()
 	out.Anonymise(a.media.origin)
 	out.Relay(local)
 	for i, l := range out.Media() {
 		k.b.point(l, a.media.streams[i], a.target.Network, l.Mux())
 	}
-	a.media.offer = out
-	return out.Bytes(), 0, true
+	return a.media.tell(out, out.Bytes()), 0, true
+}
+
+// tell notes what the attempt is offered, and returns it as it is written.
+func (s *side) tell(offer *sdp.Session, body []byte) []byte {
+	s.offer, s.told = offer, sdp.Digest(body)
+	return body
 }
 
 // openCaller opens the ports that face the caller, once for all attempts.

@@ -92,8 +92,9 @@ func (k *call) reoffer(c *legs.Core, to Party, offer *sdp.Session) {
 		return
 	}
 	k.media.draft = d
-	d.told = k.tell(to, offer, d)
-	k.leg(to).Reoffer(legs.Body{Type: "application/sdp", Data: d.told.Bytes()})
+	told, body := k.tell(to, offer, d)
+	d.told = told
+	k.leg(to).Reoffer(legs.Body{Type: "application/sdp", Data: body})
 }
 
 // restore offers a side once more what the other one has said before.
@@ -110,7 +111,7 @@ func (k *call) restore(c *legs.Core, to Party) {
 // reanswer passes the answer back, and has the media follow.
 func (k *call) reanswer(to Party) {
 	d := k.media.draft
-	body := k.tell(to, d.heard, d).Bytes()
+	_, body := k.tell(to, d.heard, d)
 	k.agree()
 	k.leg(to).Reanswer(legs.Body{Type: "application/sdp", Data: body})
 }
@@ -172,10 +173,11 @@ func (k *call) stream(d *draft, l *line, p Party) (*rtprelay.Stream, error) {
 }
 
 // tell rewrites a description of one side for the other one, from our own origin
-// and ports. The version grows with every change to what was told last (RFC 3264
-// §8).
-func (k *call) tell(to Party, said *sdp.Session, d *draft) *sdp.Session {
-	t, out := &k.media.talkers[to], said.Clone()
+// and ports, and writes it. The version grows with every change to what was told
+// last (RFC 3264 §8).
+func (k *call) tell(to Party, said *sdp.Session, d *draft) (out *sdp.Session, body []byte) {
+	t := &k.media.talkers[to]
+	out = said.Clone()
 	out.Anonymise(t.origin)
 	if !k.media.bypass {
 		out.Relay(t.origin.Address)
@@ -187,12 +189,14 @@ func (k *call) tell(to Party, said *sdp.Session, d *draft) *sdp.Session {
 			k.b.point(l, st, k.leg(to).Network(), d.offer.Media()[i].Mux())
 		}
 	}
-	if digest := out.Digest(); digest != t.digest {
+	body = out.Bytes()
+	if digest := sdp.Digest(body); digest != t.digest {
 		t.digest = digest
 		t.origin.Version++
 		out.SetOrigin(t.origin)
+		body = out.Bytes()
 	}
-	return out
+	return out, body
 }
 
 // agree has what both sides have agreed on hold from now on.

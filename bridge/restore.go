@@ -75,7 +75,7 @@ func (k *call) loadAttempt(c *legs.Core, s *attemptState, h *handles) error {
 }
 
 func (s *sideState) load(h *handles) side {
-	out := side{origin: s.Origin, offer: s.Offer, answer: s.Answer, tag: s.Tag, bypass: s.Bypass}
+	out := side{origin: s.Origin, offer: s.Offer, told: s.Told, answer: s.Answer, tag: s.Tag, bypass: s.Bypass}
 	if s.Streams != nil {
 		out.streams = make([]*rtprelay.Stream, len(s.Streams))
 	}

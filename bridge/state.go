@@ -60,6 +60,7 @@ type attemptState struct {
 type sideState struct {
 	Origin  sdp.Origin   `json:"origin"`
 	Offer   *sdp.Session `json:"offer"`
+	Told    uint64       `json:"told"`
 	Answer  *sdp.Session `json:"answer"`
 	Tag     string       `json:"tag"`
 	Streams []int        `json:"streams"`
@@ -68,7 +69,7 @@ type sideState struct {
 
 type mediaState struct {
 	Offer   *sdp.Session   `json:"offer"`
-	Shown   *sdp.Session   `json:"shown"`
+	Shown   uint64         `json:"shown"`
 	Origin  sdp.Origin     `json:"origin"`
 	Lines   []lineState    `json:"lines"`
 	Bypass  bool           `json:"bypass"`
@@ -187,7 +188,7 @@ func (a *attempt) save(h *handles) *attemptState {
 }
 
 func (s *side) save(h *handles) sideState {
-	out := sideState{Origin: s.origin, Offer: s.offer, Answer: s.answer, Tag: s.tag, Bypass: s.bypass}
+	out := sideState{Origin: s.origin, Offer: s.offer, Told: s.told, Answer: s.answer, Tag: s.tag, Bypass: s.bypass}
 	if s.streams != nil {
 		out.Streams = make([]int, len(s.streams))
 	}

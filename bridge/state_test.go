@@ -26,7 +26,7 @@ func TestNoFieldIsForgotten(t *testing.T) {
 			[]string{"call"},
 		},
 		{reflect.TypeFor[media](), []string{"offer", "shown", "origin", "lines", "bypass", "talkers", "draft"}, nil},
-		{reflect.TypeFor[side](), []string{"origin", "offer", "answer", "tag", "streams", "bypass"}, nil},
+		{reflect.TypeFor[side](), []string{"origin", "offer", "told", "answer", "tag", "streams", "bypass"}, nil},
 		{reflect.TypeFor[line](), []string{"kind", "session", "caller", "called"}, nil},
 		{reflect.TypeFor[talker](), []string{"said", "origin", "digest"}, nil},
 		{reflect.TypeFor[draft](), []string{"from", "offer", "told", "lines", "fresh", "heard"}, nil},

@@ -73,16 +73,17 @@ func CheckAnswer(offer, answer *Session) error {
 }
 
 func checkMedia(o, a *Media) *AnswerError {
+	of, af := o.fields(), a.fields()
 	switch {
-	case !strings.EqualFold(o.Kind(), a.Kind()):
-		return &AnswerError{Fault: FaultKind, Text: fmt.Sprintf("%s offered, %s answered", o.Kind(), a.Kind())}
-	case a.Disabled():
+	case !strings.EqualFold(of.kind, af.kind):
+		return &AnswerError{Fault: FaultKind, Text: fmt.Sprintf("%s offered, %s answered", of.kind, af.kind)}
+	case a.disabled(&af):
 		return nil
-	case o.Disabled():
+	case o.disabled(&of):
 		return &AnswerError{Fault: FaultRejected, Text: "disabled in the offer, live in the answer"}
-	case !strings.EqualFold(o.Proto(), a.Proto()):
-		return &AnswerError{Fault: FaultProto, Text: fmt.Sprintf("%s offered, %s answered", o.Proto(), a.Proto())}
-	case !shareFormat(o, a):
+	case !strings.EqualFold(of.proto, af.proto):
+		return &AnswerError{Fault: FaultProto, Text: fmt.Sprintf("%s offered, %s answered", of.proto, af.proto)}
+	case !shareFormat(o, a, &of, &af):
 		return &AnswerError{Fault: FaultFormat, Text: fmt.Sprintf("no format in common: %s offered, %s answered",
 			strings.Join(o.Formats(), " "), strings.Join(a.Formats(), " "))}
 	}
@@ -91,14 +92,14 @@ func checkMedia(o, a *Media) *AnswerError {
 
 // shareFormat compares encodings for RTP, because the answerer may number a
 // dynamic payload type as it likes (RFC 3264 §6.1), and tokens for the rest.
-func shareFormat(o, a *Media) bool {
-	if !o.RTP() {
+func shareFormat(o, a *Media, of, af *mediaFields) bool {
+	if !of.rtp() {
 		offered := o.Formats()
 		return slices.ContainsFunc(a.Formats(), func(f string) bool {
 			return slices.ContainsFunc(offered, func(g string) bool { return strings.EqualFold(f, g) })
 		})
 	}
-	if shareNumber(o, a) {
+	if shareNumber(o, a, of.payloadSet(), af.payloadSet()) {
 		return true
 	}
 	offered := o.Codecs()
@@ -109,8 +110,7 @@ func shareFormat(o, a *Media) bool {
 
 // shareNumber reports whether a payload type stands for the same encoding on both
 // sides, as it nearly always does.
-func shareNumber(o, a *Media) bool {
-	offered, answered := o.PayloadSet(), a.PayloadSet()
+func shareNumber(o, a *Media, offered, answered [2]uint64) bool {
 	for i := range offered {
 		for both := offered[i] & answered[i]; both != 0; both &= both - 1 {
 			pt := uint8(i*64 + bits.TrailingZeros64(both))

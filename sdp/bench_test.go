@@ -48,6 +48,19 @@ func BenchmarkParseRewriteWrite(b *testing.B) {
 	}
 }
 
+// BenchmarkParseAnonymous is the same with media bypass.
+func BenchmarkParseAnonymous(b *testing.B) {
+	body := benchBody(b)
+	b.ReportAllocs()
+	for b.Loop() {
+		s, err := Parse(body)
+		if err != nil {
+			b.Fatal(err)
+		}
+		s.Anonymous(ours)
+	}
+}
+
 // TestAllocations holds the cost of a call's SDP down.
 func TestAllocations(t *testing.T) {
 	body := benchBody(t)
@@ -56,5 +69,12 @@ func TestAllocations(t *testing.T) {
 	}
 	if n := testing.AllocsPerRun(100, func() { _, _ = pass(body) }); n > 11 {
 		t.Errorf("a pass allocates %v times", n)
+	}
+	s, err := Parse(body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := testing.AllocsPerRun(100, func() { _ = s.Anonymous(ours) }); n > 2 { // one is the list of its CNAMEs
+		t.Errorf("writing for the other side allocates %v times", n)
 	}
 }

@@ -54,10 +54,15 @@ func payloadType(s string) (pt uint8, ok bool) {
 // PayloadSet returns the payload types as a set of bits, number 0 the lowest
 // bit of the first word. It is zero when the m-line is not RTP.
 func (m *Media) PayloadSet() (set [2]uint64) {
-	if !m.RTP() {
+	f := m.fields()
+	return f.payloadSet()
+}
+
+func (f *mediaFields) payloadSet() (set [2]uint64) {
+	if !f.rtp() {
 		return set
 	}
-	for rest := m.fields().formats; rest != ""; {
+	for rest := f.formats; rest != ""; {
 		var format string
 		format, rest = nextField(rest)
 		if pt, ok := payloadType(format); ok {

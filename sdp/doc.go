@@ -24,5 +24,5 @@
 //	}
 //	body = out.Bytes()
 //
-// With media bypass only Anonymise is called and the addresses stay.
+// With media bypass the addresses stay: s.Anonymous(origin) is the whole of it.
 package sdp

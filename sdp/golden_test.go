@@ -55,7 +55,9 @@ func TestGolden(t *testing.T) {
 				t.Fatal(err)
 			}
 			bypassed := s.Clone()
-			bypassed.Anonymise(ours)
+			if bypassed.Anonymise(ours); string(s.Anonymous(ours)) != bypassed.String() {
+				t.Errorf("written at once:\n%s\nelse:\n%s", s.Anonymous(ours), bypassed)
+			}
 			got := "# read\n" + dump(s) +
 				"\n# bypassed\n" + text(t, bypassed) +
 				"\n# relayed\n" + text(t, relayed(s, relay4, false)) +

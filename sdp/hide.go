@@ -30,27 +30,95 @@ func (s *Session) Anonymise(o Origin) {
 	s.maskCNAMEs(o.ID)
 }
 
-// maskCNAMEs numbers the CNAMEs in the order in which they appear, so that the
-// same description always gets the same ones.
-func (s *Session) maskCNAMEs(id uint64) {
-	var seen []string
+// Anonymous is what [Session.Anonymise] would make of the description, written
+// with CRLF line ends. The description itself stays as it is. It is written once,
+// into one piece of memory: this is all that media bypass needs.
+func (s *Session) Anonymous(o Origin) []byte {
+	if indexType(s.lines, 'o') < 0 || indexType(s.lines, 's') < 0 { // rare: a line to put in
+		c := s.Clone()
+		c.Anonymise(o)
+		return c.Bytes()
+	}
+	const longer = 96 // than the o= line that came
+	b := s.appendHead(make([]byte, 0, len(s.text)+longer), o)
+	masks := cnames{id: o.ID}
 	for _, m := range s.media {
-		for i, line := range m.lines {
-			source, cname, ok := splitCNAME(line)
-			if !ok {
+		for _, line := range m.lines {
+			switch {
+			case line[0] == 'i' || namesPeer(line):
 				continue
+			case masks.cover(line):
+				b = masks.append(b)
+			default:
+				b = append(b, line...)
 			}
-			n := slices.Index(seen, cname)
-			if n < 0 {
-				n = len(seen)
-				seen = append(seen, cname)
-			}
-			var buf [64]byte
-			b := append(append(append(buf[:0], "a=ssrc:"...), source...), " cname:"...)
-			b = append(strconv.AppendUint(b, id, 16), '-')
-			m.lines[i] = string(strconv.AppendInt(b, int64(n)+1, 10))
+			b = append(b, '\r', '\n')
 		}
 	}
+	return b
+}
+
+// appendHead writes what Anonymise leaves of the session's own lines, which have
+// an o= and an s=.
+func (s *Session) appendHead(b []byte, o Origin) []byte {
+	var named, titled bool
+	for _, line := range s.lines {
+		switch {
+		case line[0] == 'o' && !named:
+			b, named = o.append(b), true
+		case line[0] == 's' && !titled:
+			b, titled = append(b, "s=-"...), true
+		case line[0] == 'o' || line[0] == 's' || speaksOfPeer(line):
+			continue
+		default:
+			b = append(b, line...)
+		}
+		b = append(b, '\r', '\n')
+	}
+	return b
+}
+
+func (s *Session) maskCNAMEs(id uint64) {
+	masks := cnames{id: id}
+	for _, m := range s.media {
+		for i, line := range m.lines {
+			if masks.cover(line) {
+				var buf [64]byte
+				m.lines[i] = string(masks.append(buf[:0]))
+			}
+		}
+	}
+}
+
+// cnames numbers the CNAMEs of a description in the order in which they appear,
+// so that the same description always gets the same ones.
+type cnames struct {
+	id     uint64
+	seen   []string
+	source string // of the line in hand
+	n      int    // its CNAME's number, from 1
+}
+
+// cover takes a line and reports whether it has a CNAME.
+func (c *cnames) cover(line string) bool {
+	source, cname, ok := splitCNAME(line)
+	if !ok {
+		return false
+	}
+	n := slices.Index(c.seen, cname)
+	if n < 0 {
+		n = len(c.seen)
+		c.seen = append(c.seen, cname)
+	}
+	c.source, c.n = source, n+1
+	return true
+}
+
+// append writes the line in hand with a CNAME of ours.
+func (c *cnames) append(b []byte) []byte {
+	b = append(append(append(b, "a=ssrc:"...), c.source...), " cname:"...)
+	b = append(strconv.AppendUint(b, c.id, 16), '-')
+	return strconv.AppendInt(b, int64(c.n), 10)
 }
 
 // splitCNAME reads "a=ssrc:SOURCE cname:CNAME".

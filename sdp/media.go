@@ -41,7 +41,12 @@ func (m *Media) Formats() []string {
 // Disabled reports whether the m-line is rejected or removed: port 0 (RFC 3264
 // §6, §8.2), and not because it is bundled with another (RFC 9143 §6).
 func (m *Media) Disabled() bool {
-	if m.Port() != 0 {
+	f := m.fields()
+	return m.disabled(&f)
+}
+
+func (m *Media) disabled(f *mediaFields) bool {
+	if f.port != 0 {
 		return false
 	}
 	_, bundled := m.Attribute("bundle-only")
@@ -50,7 +55,15 @@ func (m *Media) Disabled() bool {
 
 // RTP reports whether the m-line carries RTP, and so has RTCP beside it.
 func (m *Media) RTP() bool {
-	for part := range strings.SplitSeq(m.Proto(), "/") {
+	f := m.fields()
+	return f.rtp()
+}
+
+func (f *mediaFields) rtp() bool {
+	if strings.HasPrefix(f.proto, "RTP/") {
+		return true
+	}
+	for part := range strings.SplitSeq(f.proto, "/") {
 		if strings.EqualFold(part, "RTP") {
 			return true
 		}

@@ -8,7 +8,7 @@ import (
 
 // An Origin is the o= line (RFC 8866 §5.2). Each leg has its own, never the
 // other leg's: ID stays for the life of the leg, Version grows by one whenever
-// the description changes (see [Same]).
+// the description changes (see [Digest]).
 type Origin struct {
 	Username string     // "" is written "-"
 	ID       uint64     // session id
@@ -42,15 +42,19 @@ func (s *Session) SetOrigin(o Origin) {
 }
 
 func (o Origin) line() string {
+	var buf [128]byte
+	return string(o.append(buf[:0]))
+}
+
+func (o Origin) append(b []byte) []byte {
 	username := o.Username
 	if username == "" || strings.ContainsAny(username, " \t\r\n\x00") {
 		username = "-"
 	}
-	var buf [128]byte
-	b := append(append(append(buf[:0], "o="...), username...), ' ')
+	b = append(append(append(b, "o="...), username...), ' ')
 	b = append(strconv.AppendUint(b, o.ID, 10), ' ')
 	b = append(strconv.AppendUint(b, o.Version, 10), ' ')
-	return string(appendAddress(b, o.Address))
+	return appendAddress(b, o.Address)
 }
 
 type originFields struct {

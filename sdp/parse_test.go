@@ -3,7 +3,6 @@ package sdp
 import (
 	"encoding/json"
 	"errors"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -153,35 +152,5 @@ func TestSessionName(t *testing.T) {
 	}
 	if got := s.String(); got != "v=0\r\no=- 1 1 IN IP4 1.1.1.1\r\ns=-\r\nt=0 0\r\n" {
 		t.Errorf("s= went to the wrong place: %q", got)
-	}
-}
-
-func TestSame(t *testing.T) {
-	body, err := os.ReadFile("testdata/linphone-audio-video.sdp")
-	if err != nil {
-		t.Fatal(err)
-	}
-	a := mustParse(t, string(body))
-	b := a.Clone()
-	b.SetOrigin(ours)
-	if !Same(a, b) || !Same(b, a) {
-		t.Error("another o= line makes a difference")
-	}
-	for name, change := range map[string]func(*Session){
-		"name":      func(s *Session) { s.SetSessionName("other") },
-		"port":      func(s *Session) { s.Media()[0].setPort(1) },
-		"direction": func(s *Session) { s.Media()[1].SetDirection(Inactive) },
-		"formats":   func(s *Session) { s.Media()[1].SetFormats([]string{"97"}) },
-		"fewer":     func(s *Session) { s.media = s.media[:1] },
-		"attribute": func(s *Session) { s.Media()[0].RemoveAttribute("fmtp") },
-	} {
-		c := a.Clone()
-		change(c)
-		if Same(a, c) || Same(c, a) {
-			t.Errorf("%s: no difference seen", name)
-		}
-	}
-	if !Same(nil, nil) || Same(nil, a) || Same(a, nil) {
-		t.Error("nil sessions")
 	}
 }

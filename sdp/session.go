@@ -2,7 +2,6 @@ package sdp
 
 import (
 	"encoding/json"
-	"slices"
 	"strings"
 )
 
@@ -99,52 +98,6 @@ func (s *Session) SetSessionName(name string) {
 		name = "-"
 	}
 	s.lines = setLine(s.lines, "s="+name, "vo")
-}
-
-// Same reports whether a and b differ in nothing but their o= line. When they
-// are the same, the o= version must not grow; when they differ it must (RFC
-// 3264 §8). Two nil sessions are the same; a nil and a non-nil one are not.
-func Same(a, b *Session) bool {
-	if a == nil || b == nil {
-		return a == b
-	}
-	if len(a.media) != len(b.media) || !sameButOrigin(a.lines, b.lines) {
-		return false
-	}
-	for i, m := range a.media {
-		if !slices.Equal(m.lines, b.media[i].lines) {
-			return false
-		}
-	}
-	return true
-}
-
-// Digest is a number that sessions which are [Same] share, and others hardly
-// ever: what is left of a description that need not be kept.
-func (s *Session) Digest() uint64 {
-	h := uint64(14695981039346656037)
-	add := func(lines []string) {
-		for _, line := range lines {
-			if line[0] == 'o' {
-				line = "o"
-			}
-			for i := range len(line) {
-				h = (h ^ uint64(line[i])) * 1099511628211
-			}
-			h = (h ^ '\n') * 1099511628211
-		}
-	}
-	add(s.lines)
-	for _, m := range s.media {
-		add(m.lines)
-	}
-	return h
-}
-
-func sameButOrigin(a, b []string) bool {
-	return slices.EqualFunc(a, b, func(x, y string) bool {
-		return x == y || x[0] == 'o' && y[0] == 'o'
-	})
 }
 
 // MarshalJSON writes the description as base64, because its octets need not be
