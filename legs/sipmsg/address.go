@@ -116,7 +116,8 @@ func (a Address) String() string {
 	if a.Raw != "" {
 		return a.Raw
 	}
-	return string(a.append(nil))
+	var room [192]byte
+	return string(a.append(room[:0]))
 }
 
 func (a *Address) append(dst []byte) []byte {
@@ -126,7 +127,7 @@ func (a *Address) append(dst []byte) []byte {
 	case a.Wildcard():
 		return append(dst, '*')
 	case a.Display != "":
-		dst = append(append(dst, Quote(a.Display)...), ' ')
+		dst = append(appendQuoted(dst, a.Display), ' ')
 	}
 	dst = append(a.URI.append(append(dst, '<')), '>')
 	return a.Params.append(dst)

@@ -8,7 +8,10 @@ import "strings"
 // Quote returns s as a quoted string (RFC 3261 §25.1), for a display name.
 // Control characters, which no peer should have to unquote, are left out.
 func Quote(s string) string {
-	b := make([]byte, 0, len(s)+2)
+	return string(appendQuoted(make([]byte, 0, len(s)+2), s))
+}
+
+func appendQuoted(b []byte, s string) []byte {
 	b = append(b, '"')
 	for i := 0; i < len(s); i++ {
 		switch c := s[i]; {
@@ -19,7 +22,7 @@ func Quote(s string) string {
 			b = append(b, c)
 		}
 	}
-	return string(append(b, '"'))
+	return append(b, '"')
 }
 
 // Unquote undoes [Quote]: the text inside a quoted string, escapes undone. What
