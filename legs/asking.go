@@ -49,7 +49,7 @@ func (s *usage) turn(out *script) {
 	s.Dialog.LocalCSeq++
 	a := s.Dialog.request(out, "INVITE", s.Dialog.LocalCSeq, &s.Local, &s.Seed)
 	k.State, k.CSeq, k.Branch = to, a.msg.CSeq, a.branch
-	a.msg.at(s.Local.contact(s.Dialog.LocalTag))
+	a.msg.at(&s.Local, s.Dialog.LocalTag)
 	a.msg.with("Allow", allow)
 	a.msg.ContentType, a.msg.Body = k.Body.Type, k.Body.Data
 	out.do(a)

@@ -1,6 +1,7 @@
 package legs
 
 import (
+	"strconv"
 	"strings"
 
 	"b2bua/legs/shard"
@@ -29,21 +30,34 @@ const (
 // newVia is a Via with a new branch, which is a part of it.
 func (l *Local) newVia(seed *shard.Seed) (via, branch string) {
 	var room [192]byte
-	b := append(append(room[:0], "SIP/2.0/"...), upper(l.Transport)...)
-	b = append(append(append(b, ' '), l.Host...), branchParam...)
-	at := len(b)
-	b = seed.AppendBranch(b)
-	end := len(b)
-	via = string(append(b, viaTail...))
+	b, at, end := l.appendVia(room[:0], seed)
+	via = string(b)
 	return via, via[at:end]
 }
 
+// appendVia appends such a Via to b, and says where the branch is.
+func (l *Local) appendVia(b []byte, seed *shard.Seed) (out []byte, branch, end int) {
+	b = append(append(b, "SIP/2.0/"...), upper(l.Transport)...)
+	b = append(append(append(b, ' '), l.Host...), branchParam...)
+	branch = len(b)
+	b = seed.AppendBranch(b)
+	end = len(b)
+	return append(b, viaTail...), branch, end
+}
+
 // contact has the tag as its user part: it tells nothing and is no other leg's.
-func (l *Local) contact(tag string) sipmsg.Address {
-	if l.Transport == "udp" {
-		return sipmsg.Address{Raw: "<sip:" + tag + "@" + l.Host + ">"}
+// room is where its parameter may go.
+func (l *Local) contact(tag string, room sipmsg.Params) sipmsg.Address {
+	u := sipmsg.URI{Scheme: "sip", User: tag, Host: l.Host}
+	if i := strings.LastIndexByte(l.Host, ':'); i >= 0 {
+		if port, err := strconv.Atoi(l.Host[i+1:]); err == nil { // else it is in an IPv6 address
+			u.Host, u.Port = l.Host[:i], port
+		}
 	}
-	return sipmsg.Address{Raw: "<sip:" + tag + "@" + l.Host + ";transport=" + l.Transport + ">"}
+	if l.Transport != "udp" {
+		u.Params = append(room, sipmsg.Param{Name: "transport", Value: l.Transport})
+	}
+	return sipmsg.Address{URI: u}
 }
 
 func upper(transport string) string {
@@ -56,10 +70,15 @@ func upper(transport string) string {
 // newParty is a From or To with a new tag, which is a part of it.
 func newParty(raw string, seed *shard.Seed) (party, tag string) {
 	var room [256]byte
-	b := append(append(room[:0], raw...), ";tag="...)
-	at := len(b)
-	party = string(seed.AppendNext(b))
+	b, at := appendParty(room[:0], raw, seed)
+	party = string(b)
 	return party, party[at:]
+}
+
+// appendParty appends such a party to b, and says where the tag begins.
+func appendParty(b []byte, raw string, seed *shard.Seed) (out []byte, tag int) {
+	b = append(append(b, raw...), ";tag="...)
+	return seed.AppendNext(b), len(b)
 }
 
 // A Remote is where a leg's INVITE came from or went to, and who may speak for
@@ -141,11 +160,13 @@ func (d *Dialog) orders(cseq uint32) bool {
 // is where it came from or went to.
 func (d *Dialog) learn(party *sipmsg.Address, contacts, routes []sipmsg.Address, hop string) {
 	d.RemoteTag, d.RemoteParty = party.Tag(), party.Raw
-	if d.RemoteTarget = targetOf(contacts); d.RemoteTarget == "" {
-		d.RemoteTarget = hop
+	var room [128]byte
+	target := appendTarget(room[:0], contacts)
+	if len(target) == 0 {
+		target = append(target, hop...)
 	}
-	if d.RemoteTarget == "" {
-		d.RemoteTarget = party.URI.String()
+	if len(target) == 0 {
+		target = append(target, party.URI.String()...)
 	}
 	d.Routes = nil
 	if len(routes) > 0 {
@@ -154,26 +175,32 @@ func (d *Dialog) learn(party *sipmsg.Address, contacts, routes []sipmsg.Address,
 			d.Routes[i] = routes[i].Raw
 		}
 	}
-	var room [8]*string
-	own := append(room[:0], &d.CallID, &d.RemoteTag, &d.RemoteParty, &d.RemoteTarget)
+	var list [8]*string
+	own := append(list[:0], &d.CallID, &d.RemoteTag, &d.RemoteParty)
 	for i := range d.Routes {
 		own = append(own, &d.Routes[i])
 	}
-	detach(own)
+	d.RemoteTarget = detach(own, target)
 }
 
 // targetOf is the URI that a peer is reached by, from its Contact; "" when there
 // is none that can be used. It is a string of its own.
 func targetOf(contacts []sipmsg.Address) string {
-	if len(contacts) == 0 || contacts[0].URI.Host == "" {
-		return ""
-	}
-	return requestURI(contacts[0].URI)
+	var room [128]byte
+	return string(appendTarget(room[:0], contacts))
 }
 
-// detach gives strings a memory of their own, one block for all.
-func detach(list []*string) {
-	size := 0
+func appendTarget(dst []byte, contacts []sipmsg.Address) []byte {
+	if len(contacts) == 0 || contacts[0].URI.Host == "" {
+		return dst
+	}
+	return appendRequestURI(dst, contacts[0].URI)
+}
+
+// detach gives strings a memory of their own, one block for all, and returns the
+// text that it has put after them.
+func detach(list []*string, text []byte) string {
+	size := len(text)
 	for _, s := range list {
 		size += len(*s)
 	}
@@ -182,18 +209,25 @@ func detach(list []*string) {
 	for _, s := range list {
 		b.WriteString(*s)
 	}
+	b.Write(text)
 	all := b.String()
 	for _, s := range list {
 		*s, all = all[:len(*s)], all[len(*s):]
 	}
+	return all
 }
 
 // requestURI is a URI as it may stand in a request line: without headers and
 // without a method (RFC 3261 §19.1.1, table 1).
 func requestURI(u sipmsg.URI) string {
+	var room [128]byte
+	return string(appendRequestURI(room[:0], u))
+}
+
+func appendRequestURI(dst []byte, u sipmsg.URI) []byte {
 	u.Headers = ""
 	if u.Params.Has("method") {
 		u.Params = u.Params.Without("method")
 	}
-	return u.String()
+	return u.Append(dst)
 }

@@ -58,7 +58,8 @@ func TestDialogRequest(t *testing.T) {
 func TestDialogKeepsNoDatagram(t *testing.T) {
 	t.Parallel()
 	m := parse(t, callerInvite)
-	s := newInbound(m, seedOf(1), ours, Remote{})
+	var s InboundState
+	s.begin(m, seedOf(1), ours, Remote{})
 	d := &s.Dialog
 	if d.CallID != "call-a" || d.RemoteTag != "ta" || d.RemoteParty != `"A" <sip:a@example>;tag=ta` || d.RemoteTarget != "sip:a@198.51.100.1:5070" ||
 		!slices.Equal(d.Routes, []string{"<sip:p2.example;lr>;x=1", "<sip:p1.example;lr>"}) || d.RemoteCSeq != 7 {
@@ -188,10 +189,12 @@ func TestLocal(t *testing.T) {
 	if v := tcp.via("b"); v != "SIP/2.0/TCP h;branch=b;rport" {
 		t.Error(v)
 	}
-	if c := tcp.contact("t").Raw; c != "<sip:t@h;transport=tcp>" {
+	if c := tcp.contact("t", nil).String(); c != "<sip:t@h;transport=tcp>" {
 		t.Error(c)
 	}
-	if c := ours.contact("t").Raw; c != "<sip:t@192.0.2.1:5060>" {
-		t.Error(c)
+	for _, host := range []string{"192.0.2.1:5060", "192.0.2.1", "h", "h:5060", "[2001:db8::1]:5060", "[2001:db8::1]"} {
+		if c := (&Local{Transport: "udp", Host: host}).contact("t", nil).String(); c != "<sip:t@"+host+">" {
+			t.Error(c)
+		}
 	}
 }

@@ -13,6 +13,7 @@ type draft struct {
 	sipmsg.Message
 	via     [1]sipmsg.Via
 	contact [1]sipmsg.Address
+	param   [1]sipmsg.Param // of the contact
 	headers [8]sipmsg.Header
 }
 
@@ -67,8 +68,8 @@ func (d *draft) from(via string) {
 }
 
 // at sets the one Contact.
-func (d *draft) at(contact sipmsg.Address) {
-	d.contact[0] = contact
+func (d *draft) at(l *Local, tag string) {
+	d.contact[0] = l.contact(tag, d.param[:0])
 	d.Contacts = d.contact[:]
 }
 

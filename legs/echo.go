@@ -10,20 +10,22 @@ import (
 // Via, From, To, Call-ID, CSeq and Record-Route, and nothing else. It is plain
 // data: in JSON it is the bytes of a response, which hold all of that to the
 // letter.
-type echo struct{ msg *sipmsg.Message }
+type echo sipmsg.Message
 
-func echoOf(req *sipmsg.Message) *echo { return &echo{req} }
+func echoOf(req *sipmsg.Message) *echo { return (*echo)(req) }
+
+func (e *echo) message() *sipmsg.Message { return (*sipmsg.Message)(e) }
 
 // response makes m a response to the request.
 func (e *echo) response(m *sipmsg.Message, status int, reason, tag string) {
-	m.SetResponse(e.msg, status, reason, tag)
+	m.SetResponse(e.message(), status, reason, tag)
 }
 
 // MarshalJSON writes the echo as the bytes of a 100.
 func (e *echo) MarshalJSON() ([]byte, error) {
 	var m sipmsg.Message
-	m.SetResponse(e.msg, 100, "", "")
-	m.Headers, m.RecordRoutes = nil, e.msg.RecordRoutes
+	m.SetResponse(e.message(), 100, "", "")
+	m.Headers, m.RecordRoutes = nil, e.RecordRoutes
 	raw, err := m.Bytes()
 	if err != nil {
 		return nil, err
@@ -38,6 +40,9 @@ func (e *echo) UnmarshalJSON(b []byte) error {
 		return err
 	}
 	m, err := sipmsg.Parse(raw)
-	e.msg = m
-	return err
+	if err != nil {
+		return err
+	}
+	*e = echo(*m)
+	return nil
 }

@@ -38,7 +38,7 @@ func FuzzReceive(f *testing.F) {
 		})
 		in := l.in[0]
 		text = strings.NewReplacer("OURTAG", out.Dialog.LocalTag, "OURBRANCH", out.Branch, "OURCALL", out.Dialog.CallID,
-			"OURCONTACT", out.Local.contact("x").Raw, "INTAG", in.tag()).Replace(text)
+			"OURCONTACT", out.Local.contact("x", nil).String(), "INTAG", in.tag()).Replace(text)
 		from := labPeer
 		if !known {
 			from = labNobody

@@ -18,20 +18,21 @@ type InboundState struct {
 	Invite *echo     // for the responses to it; nil after the final one
 	Answer repeat    // the 2xx, until its ACK
 	Remind time.Time // when the last 18x goes out again; zero when nothing rings
+
+	first [1]string // where Tags begins: most legs have one
 }
 
 // remindEvery keeps the proxies on the way from giving up on a call that rings
 // for long (RFC 3261 §13.3.1.1).
 const remindEvery = time.Minute
 
-// newInbound starts the machine: the INVITE has arrived and 100 is sent.
-func newInbound(invite *sipmsg.Message, seed shard.Seed, local Local, remote Remote) InboundState {
-	s := InboundState{Invite: echoOf(invite)}
+// begin starts the machine: the INVITE has arrived and 100 is sent.
+func (s *InboundState) begin(invite *sipmsg.Message, seed shard.Seed, local Local, remote Remote) {
+	s.Invite = echoOf(invite)
 	s.usage = usage{Seed: seed, Local: local, Remote: remote, CSeq: invite.CSeq}
 	s.Dialog = Dialog{CallID: invite.CallID, RemoteCSeq: invite.CSeq}
 	s.Dialog.learn(&invite.From, invite.Contacts, invite.RecordRoutes, "") // RFC 3261 §12.1.1
 	s.renew()
-	return s
 }
 
 // tag returns the current local tag.
@@ -39,7 +40,10 @@ func (s *InboundState) tag() string { return s.Dialog.LocalTag }
 
 // renew gives the next response a To tag of its own: another early dialog.
 func (s *InboundState) renew() {
-	s.Dialog.LocalParty, s.Dialog.LocalTag = newParty(s.Invite.msg.To.Raw, &s.Seed)
+	s.Dialog.LocalParty, s.Dialog.LocalTag = newParty(s.Invite.To.Raw, &s.Seed)
+	if s.Tags == nil {
+		s.Tags = s.first[:0]
+	}
 	s.Tags = append(s.Tags, s.Dialog.LocalTag)
 }
 

@@ -114,7 +114,7 @@ func (ld *loader) server(i int, img *ServerImage) {
 	tx := ld.servers[i]
 	*tx = serverTx{Server: img.Server, key: img.Key, flow: img.Flow}
 	if img.Request != nil {
-		tx.req = img.Request.msg
+		tx.req = img.Request.message()
 	}
 	if img.Leg > 0 {
 		tx.leg = ld.legs[img.Leg-1]

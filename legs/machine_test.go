@@ -98,7 +98,9 @@ type uas struct {
 
 func newUAS(t testing.TB) *uas {
 	t.Helper()
-	return &uas{t: t, n: 7, s: newInbound(parse(t, callerInvite), seedOf(1), ours, Remote{})}
+	u := &uas{t: t, n: 7}
+	u.s.begin(parse(t, callerInvite), seedOf(1), ours, Remote{})
+	return u
 }
 
 // says builds a request of the peer inside the dialog.
@@ -179,7 +181,7 @@ func newUAC(t testing.TB) *uac {
 	u := &uac{t: t}
 	did, _ := step(t, dawn, func(out *script) {
 		call := &Call{RequestURI: "sip:33@gw.example", From: "<sip:a@192.0.2.1>", To: "<sip:33@gw.example>", MaxForwards: 69}
-		u.s = newOutbound(out, call, seedOf(2), ours, Remote{})
+		u.s.begin(out, call, seedOf(2), ours, Remote{})
 	})
 	if did != "INVITE" {
 		t.Fatalf("began with %s", did)

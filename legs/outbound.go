@@ -19,6 +19,8 @@ type OutboundState struct {
 	Ack    []byte   // sent again for every 2xx with the confirmed tag; nil when none can come any more
 	AckHop string
 	Losers []loser // further 2xx of a forked INVITE, each acknowledged and ended
+
+	first [1]string // where Early begins: most INVITEs do not fork
 }
 
 // A loser is a dialog of a forked INVITE that came second.
@@ -41,24 +43,15 @@ type Call struct {
 	Body        Body
 }
 
-// newOutbound starts the machine and sends the INVITE.
-func newOutbound(out *script, call *Call, seed shard.Seed, local Local, remote Remote) OutboundState {
-	s := OutboundState{Hop: call.hop()}
+// begin starts the machine and sends the INVITE.
+func (s *OutboundState) begin(out *script, call *Call, seed shard.Seed, local Local, remote Remote) {
+	s.Hop = call.hop()
 	s.usage = usage{Seed: seed, Local: local, Remote: remote, CSeq: 1, Ours: true}
-	party, tag := newParty(call.From, &s.Seed)
-	s.Dialog = Dialog{
-		CallID:       s.Seed.Next(), // nothing of the caller's
-		LocalTag:     tag,
-		LocalParty:   party,
-		RemoteParty:  call.To,
-		LocalCSeq:    s.CSeq,
-		RemoteTarget: call.RequestURI,
-	}
-	var via string
-	via, s.Branch = local.newVia(&s.Seed)
+	s.Dialog = Dialog{RemoteParty: call.To, LocalCSeq: s.CSeq, RemoteTarget: call.RequestURI}
+	via := s.name(call.From)
 	d := s.likeInvite(out, "INVITE", via)
 	d.MaxForwards = call.MaxForwards
-	d.at(local.contact(tag))
+	d.at(&s.Local, s.Dialog.LocalTag)
 	d.with("Allow", allow)
 	if local.Product != "" {
 		d.with("User-Agent", local.Product)
@@ -66,7 +59,21 @@ func newOutbound(out *script, call *Call, seed shard.Seed, local Local, remote R
 	d.withAll(call.Headers)
 	d.ContentType, d.Body = call.Body.Type, call.Body.Data
 	out.do(action{kind: actRequest, msg: d, hop: s.Hop, branch: s.Branch})
-	return s
+}
+
+// name draws the ids of a new leg, nothing of the caller's among them, and returns
+// the Via of its INVITE. All are one string.
+func (s *OutboundState) name(from string) (via string) {
+	var room [384]byte
+	b, tagAt := appendParty(room[:0], from, &s.Seed)
+	partyEnd := len(b)
+	b = s.Seed.AppendNext(b)
+	callEnd := len(b)
+	b, branchAt, branchEnd := s.Local.appendVia(b, &s.Seed)
+	all := string(b)
+	s.Dialog.LocalParty, s.Dialog.LocalTag = all[:partyEnd], all[tagAt:partyEnd]
+	s.Dialog.CallID, s.Branch = all[partyEnd:callEnd], all[branchAt:branchEnd]
+	return all[callEnd:]
 }
 
 // likeInvite drafts what a CANCEL and the ACK of a refusal have in common with their
@@ -119,6 +126,9 @@ func (s *OutboundState) progress(out *script, m *sipmsg.Message) {
 	was := s.State
 	s.State = to
 	if tag := m.To.Tag(); tag != "" && len(s.Early) < maxForks && !slices.Contains(s.Early, tag) {
+		if s.Early == nil {
+			s.Early = s.first[:0]
+		}
 		s.Early = append(s.Early, strings.Clone(tag))
 	}
 	switch {

@@ -2,7 +2,6 @@ package legs
 
 import (
 	"net/netip"
-	"strings"
 	"time"
 
 	"b2bua/legs/sipmsg"
@@ -94,7 +93,7 @@ func (c *Core) Dial(owner any, peer Peer, call *Call) *Outbound {
 	l.shell = shell{core: c, owner: owner, hopURI: call.hop(), hopAddr: peer.Address, hopListener: peer.Listener, hopHome: true}
 	c.stack.metrics.leg(outbound)
 	l.step(nil, func(out *script) {
-		l.OutboundState = newOutbound(out, call, c.NewSeed(), local, remote)
+		l.begin(out, call, c.NewSeed(), local, remote)
 		c.enlist(l)
 	})
 	return l
@@ -172,7 +171,7 @@ func (r *shell) leave(l leg) {
 }
 
 func (tx *serverTx) leave(l leg) {
-	tx.leg, tx.past = nil, &past{remote: *l.remote(), tag: strings.Clone(l.tag())}
+	tx.leg, tx.past = nil, &past{remote: *l.remote(), tag: l.tag()}
 }
 
 // step runs one move of the machine and does what it says. tx is the request in

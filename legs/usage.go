@@ -82,7 +82,7 @@ func (s *usage) insideDialog(out *script, m *sipmsg.Message) *draft {
 // fill gives a response what is ours to say.
 func (s *usage) fill(d *draft, headers []sipmsg.Header, body Body) {
 	if d.Status < 300 {
-		d.at(s.Local.contact(s.Dialog.LocalTag))
+		d.at(&s.Local, s.Dialog.LocalTag)
 		d.with("Allow", allow)
 	}
 	if s.Local.Product != "" {

@@ -110,6 +110,9 @@ func (u URI) String() string {
 	return string(u.append(room[:0]))
 }
 
+// Append appends u to dst as it is written.
+func (u URI) Append(dst []byte) []byte { return u.append(dst) }
+
 func (u *URI) append(dst []byte) []byte {
 	if u.Scheme != "" {
 		dst = append(append(dst, u.Scheme...), ':')
