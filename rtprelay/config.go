@@ -20,6 +20,8 @@ const (
 	DefaultMaxSessions  = 20000
 	DefaultEventQueue   = 1024
 	DefaultBatchDelay   = 500 * time.Microsecond
+	DefaultSpareSockets = 8192
+	DefaultSpareIdle    = 30 * time.Second
 )
 
 // maxWorkers bounds Config.Workers: more threads than this never helps.
@@ -45,6 +47,8 @@ type Config struct {
 	MaxSessions  int                // open sessions; 0 = 20000
 	EventQueue   int                // events waiting per worker, more are dropped and counted; 0 = 1024
 	BatchDelay   time.Duration      // how long packets of a busy worker may wait for more to come, at most 20 ms; 0 = 0.5 ms, negative = not at all
+	SpareSockets int                // sockets kept open for calls to come; with those in use never more than 4 MaxSessions; 0 = 8192, negative = none
+	SpareIdle    time.Duration      // spare sockets that were not needed for so long are closed, within twice that; 1 s to 1 h; 0 = 30 s
 	Events       func([]Event)      // receives batches, from one goroutine of the relay; the slice is valid only during the call; nil = discard
 	Logger       *slog.Logger       // nil = discard
 	Metrics      *Metrics           // nil = unregistered
@@ -76,6 +80,12 @@ func (c Config) withDefaults() Config {
 	}
 	if c.BatchDelay == 0 {
 		c.BatchDelay = DefaultBatchDelay
+	}
+	if c.SpareSockets == 0 {
+		c.SpareSockets = DefaultSpareSockets
+	}
+	if c.SpareIdle == 0 {
+		c.SpareIdle = DefaultSpareIdle
 	}
 	if c.Events == nil {
 		c.Events = func([]Event) {}
@@ -128,6 +138,12 @@ func (c Config) Validate() error {
 	}
 	if c.BatchDelay > maxBatchDelay {
 		errs = append(errs, fmt.Errorf("rtprelay: BatchDelay is %v, want at most %v", c.BatchDelay, maxBatchDelay))
+	}
+	if c.SpareSockets > 1<<24 {
+		errs = append(errs, fmt.Errorf("rtprelay: SpareSockets is %d, want at most %d", c.SpareSockets, 1<<24))
+	}
+	if c.SpareIdle < time.Second || c.SpareIdle > time.Hour {
+		errs = append(errs, fmt.Errorf("rtprelay: SpareIdle is %v, want 1s to 1h", c.SpareIdle))
 	}
 	return errors.Join(append(errs, c.overlaps()...)...)
 }

@@ -44,6 +44,8 @@ func TestConfigValidateNamesFieldValueAndBound(t *testing.T) {
 		"event queue":          {func(c *Config) { c.EventQueue = -1 }, "EventQueue is -1, want 1 to 1048576"},
 		"quarantine":           {func(c *Config) { c.Quarantine = 2 * time.Hour }, "Quarantine is 2h0m0s, want at most 1h"},
 		"batch delay":          {func(c *Config) { c.BatchDelay = time.Second }, "BatchDelay is 1s, want at most 20ms"},
+		"spare sockets":        {func(c *Config) { c.SpareSockets = 1<<24 + 1 }, "SpareSockets is 16777217, want at most 16777216"},
+		"spare idle":           {func(c *Config) { c.SpareIdle = time.Millisecond }, "SpareIdle is 1ms, want 1s to 1h"},
 		"learn window":         {func(c *Config) { c.LearnWindow = -1 }, "LearnWindow is -1ns, want 0 to 1h"},
 		"overlapping ranges": {func(c *Config) {
 			c.Networks["outside"] = Network{Addresses: addr("127.0.0.1"), PortMin: 10050, PortMax: 10200}

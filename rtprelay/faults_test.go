@@ -156,7 +156,7 @@ func TestPanicCostsOnePacket(t *testing.T) {
 	healthy := make(chan socket, 1)
 	swap := func(to socket) {
 		done := make(chan struct{})
-		w.post(orderFunc(func(time.Duration) { healthy <- a.rtpSocket; a.rtpSocket = to; close(done) }))
+		w.post(orderFunc(func(time.Duration) { healthy <- a.pair.rtp; a.pair.rtp = to; close(done) }))
 		<-done
 	}
 	swap(poisoned{})

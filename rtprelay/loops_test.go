@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// pair is a session of a chain: media that comes in at a goes out of b.
-type pair struct {
+// passage is a session of a chain: media that comes in at a goes out of b.
+type passage struct {
 	s    *Session
 	a, b *Stream
 }
@@ -28,14 +28,14 @@ func facing(st *Stream, edits ...func(*Remote)) Remote {
 
 // ring opens n sessions, not joined; face gives each its neighbours' ports for
 // its peers.
-func (g *rig) ring(n int, edits ...func(*Remote)) (all []pair, face func()) {
+func (g *rig) ring(n int, edits ...func(*Remote)) (all []passage, face func()) {
 	g.t.Helper()
 	for ref := range n {
 		s, err := g.Session(uint32(ref), SessionConfig{Ref: uint64(ref)})
 		if err != nil {
 			g.t.Fatal(err)
 		}
-		all = append(all, pair{s, g.open(s), g.open(s)})
+		all = append(all, passage{s, g.open(s), g.open(s)})
 	}
 	return all, func() {
 		for i := range all {
@@ -47,7 +47,7 @@ func (g *rig) ring(n int, edits ...func(*Remote)) (all []pair, face func()) {
 }
 
 // join joins the streams of every session.
-func join(all []pair) {
+func join(all []passage) {
 	for _, p := range all {
 		p.s.Join(p.a, p.b)
 	}
@@ -86,7 +86,7 @@ func TestSessionsThatPointAtOneAnother(t *testing.T) {
 
 // endsSomewhere sends packets into the ring; each must be dropped where an
 // address is left out, having passed every session at most once.
-func (g *rig) endsSomewhere(all []pair, p *phone, mux bool) {
+func (g *rig) endsSomewhere(all []passage, p *phone, mux bool) {
 	g.t.Helper()
 	const talked, reported = 20, 5
 	in := all[0].a
@@ -181,7 +181,7 @@ func TestOwnPortIsNotLearned(t *testing.T) {
 // The same for RTCP, which follows RTP's source to another port of its host.
 func TestOwnRTCPPortIsNotLearned(t *testing.T) {
 	t.Parallel()
-	ours := newPorts(sameHostRTCP.Addr(), int(sameHostRTCP.Port())-1, int(sameHostRTCP.Port()))
+	ours := newPorts(sameHostRTCP.Addr(), int(sameHostRTCP.Port())-1, int(sameHostRTCP.Port()), 1, 0)
 	for _, own := range []bool{false, true} {
 		c := newControl(peer(learn, func(r *Remote) { r.RTCP = netip.AddrPort{} }))
 		if own {
@@ -241,7 +241,7 @@ func TestLoopCostsOneAddress(t *testing.T) {
 	last.b.SetRemote(facing(first.a))
 	last.a.SetRemote(facing(aside.a))
 	aside.b.SetRemote(facing(last.a))
-	for _, p := range []pair{first, aside, last} {
+	for _, p := range []passage{first, aside, last} {
 		p.s.Join(p.a, p.b)
 	}
 	if st := last.b; st.Stats().Remote.IsValid() {

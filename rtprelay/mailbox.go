@@ -8,7 +8,7 @@ import (
 
 // orderDelay is how long an order that is not urgent may lie while the worker
 // has nothing else to do: so long that those of many calls share a wake-up.
-const orderDelay = 5 * time.Millisecond
+const orderDelay = 20 * time.Millisecond
 
 // order is something that a worker does for control code. The orders for every
 // call are a pointer with a name, which costs no allocation.
@@ -22,6 +22,7 @@ type (
 	attaching struct{ *Stream }
 	syncing   struct{ *Stream }
 	detaching struct{ *Stream }
+	releasing struct{ *pair }
 	ending    struct{ *Session }
 	timing    struct {
 		*Session
@@ -30,9 +31,12 @@ type (
 	orderFunc func(now time.Duration)
 )
 
-func (o attaching) obey(w *worker, _ time.Duration)   { w.attach(o.Stream) }
+func (o attaching) obey(w *worker, now time.Duration) { w.attach(o.Stream, now) }
 func (o syncing) obey(w *worker, _ time.Duration)     { w.sync(o.Stream) }
 func (o detaching) obey(w *worker, now time.Duration) { w.detach(o.Stream, now) }
+func (o releasing) obey(w *worker, now time.Duration) {
+	w.closePair(o.pair, now+max(w.relay.cfg.Quarantine, 0))
+}
 func (o ending) obey(w *worker, now time.Duration)    { w.end(o.Session, now) }
 func (o timing) obey(w *worker, _ time.Duration)      { w.deadlines.set(o.Session, o.timeout, o.from) }
 func (o orderFunc) obey(_ *worker, now time.Duration) { o(now) }
@@ -40,6 +44,7 @@ func (o orderFunc) obey(_ *worker, now time.Duration) { o(now) }
 func (attaching) urgent() bool { return false } // orders run before the packets of a batch
 func (syncing) urgent() bool   { return true }  // a connected socket does not hear the new peer
 func (detaching) urgent() bool { return false }
+func (releasing) urgent() bool { return false }
 func (ending) urgent() bool    { return false }
 func (timing) urgent() bool    { return false } // a timeout is longer than orderDelay, and counted from when it was set
 func (orderFunc) urgent() bool { return true }

@@ -18,13 +18,17 @@ type Metrics struct {
 	lostEvents    prometheus.Counter
 	portConflicts prometheus.Counter
 	panics        prometheus.Counter
+	strays        prometheus.Counter
+	pairs         *prometheus.CounterVec // sockets
 
 	// resolved once: looking labels up allocates
-	rtp, rtcp prometheus.Counter
-	drops     [NumDrops]prometheus.Counter
+	rtp, rtcp      prometheus.Counter
+	opened, reused prometheus.Counter
+	drops          [NumDrops]prometheus.Counter
 
 	portPairs *prometheus.Desc // network, state
 	sockets   *prometheus.Desc
+	spare     *prometheus.Desc
 	sessions  *prometheus.Desc
 	streams   *prometheus.Desc
 }
@@ -47,28 +51,32 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		lostEvents:    counter("b2bua_media_lost_events_total", "Events that found their ring full."),
 		portConflicts: counter("b2bua_media_port_conflicts_total", "Port pairs of our range found in use by another process."),
 		panics:        counter("b2bua_media_panics_total", "Faults that cost a packet, an order or a batch of events."),
+		strays:        counter("b2bua_media_stray_packets_total", "Packets that came to spare sockets, which no stream uses, and were thrown away."),
+		pairs:         vec("b2bua_media_port_pairs_taken_total", "Port pairs that streams were given, by sockets: spare, opened.", "sockets"),
 
 		portPairs: prometheus.NewDesc("b2bua_media_port_pairs", "Port pairs by network and state: free, used, quarantined.",
 			[]string{"network", "state"}, nil),
-		sockets:  prometheus.NewDesc("b2bua_media_sockets", "Open media sockets.", nil, nil),
+		sockets:  prometheus.NewDesc("b2bua_media_sockets", "Media sockets of streams.", nil, nil),
+		spare:    prometheus.NewDesc("b2bua_media_spare_sockets", "Media sockets kept open for streams to come.", nil, nil),
 		sessions: prometheus.NewDesc("b2bua_media_sessions", "Open media sessions.", nil, nil),
 		streams:  prometheus.NewDesc("b2bua_media_streams", "Open streams.", nil, nil),
 	}
 	m.rtp, m.rtcp = m.packets.WithLabelValues("rtp"), m.packets.WithLabelValues("rtcp")
+	m.opened, m.reused = m.pairs.WithLabelValues("opened"), m.pairs.WithLabelValues("spare")
 	for d := range NumDrops {
 		m.drops[d] = m.dropped.WithLabelValues(d.String())
 	}
 	if reg != nil {
 		reg.MustRegister(m.packets, m.octets, m.dropped, m.refusals, m.icmpErrors, m.lostEvents,
-			m.portConflicts, m.panics, (*gaugeCollector)(m))
+			m.portConflicts, m.panics, m.strays, m.pairs, (*gaugeCollector)(m))
 	}
 	return m
 }
 
 // tally is what a worker has counted since it last told Metrics.
 type tally struct {
-	rtp, rtcp, octets, icmpErrors, lostEvents uint64
-	drops                                     [NumDrops]uint64
+	rtp, rtcp, octets, icmpErrors, lostEvents, strays uint64
+	drops                                             [NumDrops]uint64
 }
 
 // sent counts a packet sent on.
@@ -92,6 +100,7 @@ func (m *Metrics) add(t *tally) {
 		{m.octets, &t.octets},
 		{m.icmpErrors, &t.icmpErrors},
 		{m.lostEvents, &t.lostEvents},
+		{m.strays, &t.strays},
 	} {
 		addTo(f.counter, f.n)
 	}
@@ -114,7 +123,7 @@ type gaugeCollector Metrics
 
 // Describe implements prometheus.Collector.
 func (c *gaugeCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.portPairs, c.sockets, c.sessions, c.streams} {
+	for _, d := range []*prometheus.Desc{c.portPairs, c.sockets, c.spare, c.sessions, c.streams} {
 		ch <- d
 	}
 }
@@ -130,6 +139,7 @@ func (c *gaugeCollector) Collect(ch chan<- prometheus.Metric) {
 	}
 	g, now := r.Gauges(), r.now()
 	gauge(c.sockets, g.Sockets)
+	gauge(c.spare, g.SpareSockets)
 	gauge(c.sessions, g.Sessions)
 	gauge(c.streams, g.Streams)
 	for name, pools := range r.pools {

@@ -68,6 +68,9 @@ func TestMetrics(t *testing.T) {
 		"b2bua_media_port_pairs{network=default,state=used}":        1,
 		"b2bua_media_port_pairs{network=default,state=quarantined}": 1,
 		"b2bua_media_sockets{}":                                     2,
+		"b2bua_media_spare_sockets{}":                               2,
+		"b2bua_media_port_pairs_taken_total{sockets=opened}":        2,
+		"b2bua_media_port_pairs_taken_total{sockets=spare}":         0,
 		"b2bua_media_sessions{}":                                    1,
 		"b2bua_media_streams{}":                                     1,
 	} {
@@ -98,6 +101,8 @@ func TestMetricNames(t *testing.T) {
 		"b2bua_media_lost_events_total{}",
 		"b2bua_media_panics_total{}",
 		"b2bua_media_port_conflicts_total{}",
+		"b2bua_media_port_pairs_taken_total{sockets=opened}",
+		"b2bua_media_port_pairs_taken_total{sockets=spare}",
 		"b2bua_media_port_pairs{network=default,state=free}",
 		"b2bua_media_port_pairs{network=default,state=quarantined}",
 		"b2bua_media_port_pairs{network=default,state=used}",
@@ -107,6 +112,8 @@ func TestMetricNames(t *testing.T) {
 		"b2bua_media_relayed_packets_total{kind=rtp}",
 		"b2bua_media_sessions{}",
 		"b2bua_media_sockets{}",
+		"b2bua_media_spare_sockets{}",
+		"b2bua_media_stray_packets_total{}",
 		"b2bua_media_streams{}",
 	)
 	slices.Sort(want)

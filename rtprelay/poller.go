@@ -11,6 +11,7 @@ var (
 	errAgain       = errors.New("rtprelay: nothing to receive")
 	errUnreachable = errors.New("rtprelay: peer unreachable (ICMP)")
 	errPortTaken   = errors.New("rtprelay: port held by another process")
+	errSpammed     = errors.New("rtprelay: somebody keeps sending to the port")
 )
 
 // maxDatagram is the largest UDP payload there is.
@@ -54,5 +55,11 @@ type socket interface {
 	connect(to netip.AddrPort) bool
 	// disconnect undoes connect; false: failed.
 	disconnect() bool
+	// rest makes the socket fit for another stream: as it was when it was opened
+	// but for what has come. False: not possible, it has to be closed.
+	rest() bool
+	// empty throws away what has come, errors too, and reports whether nothing is
+	// left; it gives up after most. Any goroutine may call it, beside recv too.
+	empty(most int) bool
 	close()
 }

@@ -19,12 +19,16 @@ type still struct {
 }
 
 // newStill returns a relay that does nothing by itself.
-func newStill(tb testing.TB) *still {
+func newStill(tb testing.TB, edits ...func(*Config)) *still {
 	tb.Helper()
-	relay, err := newRelay(Config{
+	cfg := Config{
 		Networks: map[string]Network{"default": {[]netip.Addr{newHost()}, 20000, 20199}},
 		Workers:  1,
-	})
+	}
+	for _, edit := range edits {
+		edit(&cfg)
+	}
+	relay, err := newRelay(cfg)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -43,6 +47,7 @@ func newStill(tb testing.TB) *still {
 		for !relay.Idle() {
 			s.w.step()
 		}
+		s.w.closeAll()
 		if err := s.w.poll.close(); err != nil {
 			tb.Error(err)
 		}
@@ -52,7 +57,7 @@ func newStill(tb testing.TB) *still {
 
 // fds are a stream's descriptors.
 func fds(st *Stream) [2]int {
-	return [2]int{int(st.rtpSocket.(*rawSocket).fd), int(st.rtcpSocket.(*rawSocket).fd)}
+	return [2]int{int(st.pair.rtp.(*rawSocket).fd), int(st.pair.rtcp.(*rawSocket).fd)}
 }
 
 // arrives returns when the events have come to a socket: on a loaded machine
@@ -72,7 +77,7 @@ func arrives(t *testing.T, fd int, events int16) {
 // of its events, and opens another that gets its slot and its descriptors. The
 // old events must not touch it.
 func TestStaleEventsFindNobody(t *testing.T) { // not parallel: others would take the descriptors
-	g := newStill(t)
+	g := newStill(t, func(c *Config) { c.SpareSockets = -1 })
 	s, old, b := g.session(SessionConfig{})
 	alice, bob := newPhone(t, newHost()), newPhone(t, newHost())
 	old.SetRemote(alice.remote())
@@ -86,13 +91,13 @@ func TestStaleEventsFindNobody(t *testing.T) { // not parallel: others would tak
 	if err != nil || n != 2 {
 		t.Fatalf("%d sockets ready (%v), want 2", n, err)
 	}
-	before := fds(old)
+	before, token := fds(old), old.pair.token
 	old.Close()
 	g.w.orders(0)
 	fresh := g.open(s)
 	g.w.orders(0)
-	if fds(fresh) != before || slotOf(fresh.token) != slotOf(old.token) || fresh.token == old.token {
-		t.Fatalf("descriptors %v after %v, tokens %x after %x: nothing was used again", fds(fresh), before, fresh.token, old.token)
+	if again := fresh.pair.token; fds(fresh) != before || slotOf(again) != slotOf(token) || again == token {
+		t.Fatalf("descriptors %v after %v, tokens %x after %x: nothing was used again", fds(fresh), before, again, token)
 	}
 	fresh.SetRemote(alice.remote())
 	s.Join(fresh, b)
@@ -249,7 +254,7 @@ func TestPendingErrorCostsNoPacket(t *testing.T) {
 	l.sequence()
 	l.send(t, l.alice.rtp, l.a)
 	arrives(t, fds(l.a)[0], unix.POLLIN)
-	g.w.packets([]uint64{l.a.token}, 0) // a's packet is handled before b's error is
+	g.w.packets([]uint64{l.a.pair.token}, 0) // a's packet is handled before b's error is
 	expect(t, back, l.voice, l.b.LocalRTP())
 	if got := l.b.Stats().ICMPErrors; got != 1 {
 		t.Errorf("%d ICMP errors, want 1", got)
@@ -304,13 +309,16 @@ func TestRelayLeavesNoDescriptors(t *testing.T) { // not parallel: it counts the
 		if got := descriptors(t); got != before+4*4 {
 			t.Errorf("an idle relay of 4 workers has %d descriptors, want 16", got-before)
 		}
-		for range 20 {
+		for i := range 20 {
 			s, err := relay.Session(1, SessionConfig{})
 			if err != nil {
 				t.Fatal(err)
 			}
 			if _, err := s.Open("default", false); err != nil {
 				t.Fatal(err)
+			}
+			if i%2 == 0 { // its sockets are spare, soon
+				s.Close()
 			}
 		}
 		if err := relay.Close(); err != nil {

@@ -203,5 +203,11 @@ func (s *portableSocket) connect(netip.AddrPort) bool { return false }
 // disconnect implements socket.
 func (s *portableSocket) disconnect() bool { return true }
 
+// rest implements socket: what its reader has read already would get through.
+func (s *portableSocket) rest() bool { return false }
+
+// empty implements socket; nobody asks who heeds rest.
+func (s *portableSocket) empty(int) bool { return false }
+
 // close implements socket.
 func (s *portableSocket) close() { _ = s.conn.Close() }

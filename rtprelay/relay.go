@@ -28,7 +28,8 @@ type Relay struct {
 	running sync.WaitGroup
 	deliver sync.WaitGroup
 
-	sockets atomic.Int64
+	sockets atomic.Int64 // in use
+	spare   atomic.Int64 // sockets too
 	streams atomic.Int64
 	paths   paths
 
@@ -81,7 +82,8 @@ func newRelay(cfg Config) (*Relay, error) {
 // addPorts returns the ports of one of the network's addresses; networks that
 // have the same address and range share them.
 func (r *Relay) addPorts(address netip.Addr, n Network) *ports {
-	p := newPorts(address, n.PortMin, n.PortMax)
+	choice := min(mostChoice, max(r.cfg.SpareSockets, 0)/8/r.cfg.Workers)
+	p := newPorts(address, n.PortMin, n.PortMax, r.cfg.Workers, choice)
 	for _, have := range r.ports {
 		if have.address == p.address && have.first == p.first && len(have.queue) == len(p.queue) {
 			return have
@@ -128,9 +130,9 @@ func (r *Relay) checkAddresses(p poller, first bool) error {
 }
 
 // checkLimits warns when the process may not open the sockets that
-// MaxSessions calls need: two streams of two sockets each.
+// MaxSessions calls need.
 func (r *Relay) checkLimits() {
-	want := uint64(r.cfg.MaxSessions) * 4
+	want := uint64(r.socketsAtMost())
 	if limit, ok := descriptorLimit(); ok && limit < want {
 		r.cfg.Logger.Warn("the limit of open files is below what media.max_sessions needs: raise it (ulimit -n, LimitNOFILE) or lower that",
 			"limit", limit, "needed", want, "max_sessions", r.cfg.MaxSessions)
@@ -274,14 +276,15 @@ type Gauges struct {
 	PortsFree        int // port pairs, of all networks
 	PortsUsed        int
 	PortsQuarantined int
-	Sockets          int // open media sockets; each worker has four descriptors more
+	Sockets          int // of streams; each worker has four descriptors more
+	SpareSockets     int // open for streams to come, of free and quarantined pairs
 	Sessions         int
 	Streams          int // open, or about to be closed by their worker
 }
 
 // Gauges returns the figures of this moment.
 func (r *Relay) Gauges() Gauges {
-	g := Gauges{Sockets: int(r.sockets.Load()), Streams: int(r.streams.Load())}
+	g := Gauges{Sockets: int(r.sockets.Load()), SpareSockets: int(r.spare.Load()), Streams: int(r.streams.Load())}
 	r.mu.Lock()
 	g.Sessions = len(r.sessions)
 	r.mu.Unlock()
@@ -296,7 +299,8 @@ func (r *Relay) Gauges() Gauges {
 }
 
 // Idle reports that no session, stream, socket or port is in use; ports may be
-// in quarantine. A close takes effect within a batch of packets.
+// in quarantine, and sockets spare. A close takes effect within a batch of
+// packets, or 20 ms when there are none.
 func (r *Relay) Idle() bool {
 	g := r.Gauges()
 	return g.Sessions == 0 && g.Streams == 0 && g.Sockets == 0 && g.PortsUsed == 0

@@ -38,15 +38,21 @@ func TestHundredSessionsLeaveNothingBehind(t *testing.T) {
 				t.Errorf("all closed: %+v", g.Gauges())
 			}
 			ticks.move(ticks.now() + DefaultQuarantine)
-			if got := g.Gauges(); got != idle {
-				t.Errorf("after quarantine: %+v, want %+v", got, idle)
-			}
+			got, spare := g.Gauges(), 0
 			for _, w := range g.workers {
+				kept := w.relay.ports[0].spares(w.index)
+				spare += 2 * kept
 				w.slots.mu.Lock()
-				if len(w.slots.free) != len(w.slots.generations) {
-					t.Errorf("%d of %d slots free", len(w.slots.free), len(w.slots.generations))
+				if len(w.slots.free)+kept != len(w.slots.generations) {
+					t.Errorf("%d of %d slots free, with %d spare pairs", len(w.slots.free), len(w.slots.generations), kept)
 				}
 				w.slots.mu.Unlock()
+			}
+			if got.SpareSockets != spare {
+				t.Errorf("%d spare sockets, there are %d", got.SpareSockets, spare)
+			}
+			if got.SpareSockets = 0; got != idle {
+				t.Errorf("after quarantine: %+v, want %+v", got, idle)
 			}
 		}
 	})

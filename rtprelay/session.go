@@ -1,16 +1,11 @@
 package rtprelay
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"sync"
 	"time"
 )
-
-// maxBindTries is how many port pairs Open tries when other processes hold
-// those it gets. Each costs a few system calls.
-const maxBindTries = 32
 
 // SessionConfig describes a media session.
 type SessionConfig struct {
@@ -38,7 +33,8 @@ type Session struct {
 	open     []*Stream // attached streams
 	deadline deadline
 
-	places [2][2]*Stream // what streams and open begin with: a call mostly has two
+	places [2][2]*Stream // what streams and open begin with: a call mostly has two,
+	firsts [2]Stream     // and these are they
 }
 
 // Open binds a free even/odd port pair on the network's IPv4 or IPv6 address.
@@ -53,17 +49,14 @@ func (s *Session) Open(network string, v6 bool) (*Stream, error) {
 	if s.closed {
 		return nil, ErrClosed
 	}
-	st := &Stream{session: s, ports: pool}
-	st.control.Store(s.relay.fresh)
-	if err := st.bind(); err != nil {
+	spare, err := s.worker.acquire(pool)
+	if err != nil {
 		s.relay.refused(err)
 		return nil, fmt.Errorf("network %q: %w", network, err)
 	}
+	st := s.newStreamLocked(spare)
 	if !s.worker.post(attaching{st}) {
-		st.rtpSocket.close()
-		st.rtcpSocket.close()
-		s.worker.slots.release(st.token)
-		pool.putBack(st.port)
+		s.worker.disown(st.pair)
 		return nil, ErrClosed
 	}
 	s.streams = append(s.streams, st)
@@ -73,35 +66,19 @@ func (s *Session) Open(network string, v6 bool) (*Stream, error) {
 	return st, nil
 }
 
-// bind takes a port pair and opens its sockets. On failure everything has been
-// given back.
-func (st *Stream) bind() (err error) {
-	relay, w := st.session.relay, st.session.worker
-	st.token = w.slots.take()
-	for range maxBindTries {
-		now := relay.now()
-		var ok bool
-		if st.port, ok = st.ports.take(now); !ok {
-			free, used, quarantined := st.ports.count(now)
-			err = fmt.Errorf("%w on %v: %d free, %d in use, %d in quarantine",
-				ErrNoPorts, st.ports.address, free, used, quarantined)
-			break
-		}
-		if err = w.openPair(st); err == nil {
-			return nil
-		}
-		if !errors.Is(err, errPortTaken) {
-			st.ports.putBack(st.port)
-			break
-		}
-		relay.cfg.Metrics.portConflicts.Inc()
-		st.ports.release(st.port, now+max(relay.cfg.Quarantine, 0))
+// newStreamLocked returns a new stream that has the pair; s.mu is held.
+func (s *Session) newStreamLocked(p *pair) *Stream {
+	st := &s.firsts[0]
+	switch {
+	case s.firsts[0].session == nil:
+	case s.firsts[1].session == nil:
+		st = &s.firsts[1]
+	default:
+		st = new(Stream)
 	}
-	if errors.Is(err, errPortTaken) {
-		err = fmt.Errorf("%w on %v: other processes hold the %d pairs tried: %w", ErrNoPorts, st.ports.address, maxBindTries, err)
-	}
-	w.slots.release(st.token)
-	return err
+	st.session, st.ports, st.port, st.pair = s, p.ports, p.port, p
+	st.control.Store(s.relay.fresh)
+	return st
 }
 
 // Join makes a and b exchange media: what is accepted on one is sent from the

@@ -2,18 +2,20 @@ package rtprelay
 
 import "sync"
 
-// slots numbers the streams of one worker. A token names a socket to the
+// slots numbers the pairs of one worker. A token names a socket to the
 // poller: generation<<32 | slot<<1 | 1 for the RTCP socket. The generation
 // moves each time a slot is used again, and the number of a file descriptor is
-// never a key, so an event that was already on its way when its stream was
-// closed finds nobody, whoever has the slot or the descriptor by then.
+// never a key, so an event that was already on its way when its sockets were
+// closed finds nobody, whoever has the slot or the descriptor by then. An event
+// says that a socket may have something, so one that a pair's former stream
+// caused is no more than a look in vain.
 type slots struct {
 	mu          sync.Mutex
 	generations []uint32
 	free        []uint32
 }
 
-// take returns the token of a new stream's RTP socket.
+// take returns the token of a new pair's RTP socket.
 func (s *slots) take() uint64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()

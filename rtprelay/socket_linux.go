@@ -80,6 +80,21 @@ func (s *rawSocket) disconnect() bool {
 	return errno == 0
 }
 
+// rest implements socket: connect is all that is ever done to it.
+func (s *rawSocket) rest() bool { return !s.connected || s.disconnect() }
+
+// empty implements socket. Without a buffer the kernel hands out nothing of a
+// datagram, which is gone all the same.
+func (s *rawSocket) empty(most int) bool {
+	for range most + 1 {
+		_, _, errno := unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(s.fd), 0, 0, unix.MSG_DONTWAIT, 0, 0)
+		if errno == unix.EAGAIN {
+			return true
+		}
+	}
+	return false
+}
+
 // closeNow closes a UDP socket, which does not block.
 func closeNow(fd int) { _, _, _ = unix.RawSyscall(unix.SYS_CLOSE, uintptr(fd), 0, 0) }
 

@@ -12,7 +12,6 @@ type Stream struct {
 	session *Session
 	ports   *ports
 	port    uint16 // local, of RTP; RTCP has the next one
-	token   uint64 // of the RTP socket, see slots
 
 	// written under session.mu, read by the worker with every packet
 	control atomic.Pointer[control]
@@ -26,12 +25,11 @@ type Stream struct {
 	counters counters
 
 	// owned by the worker from the order to attach to the one to detach
-	rtpSocket  socket // nil before Open and after detach
-	rtcpSocket socket
-	latch      latch
-	quality    quality
-	connected  bool // rtpSocket refuses all but the latched source
-	unfit      bool // it could not be connected; not tried again in this generation
+	pair      *pair // nil after detach
+	latch     latch
+	quality   quality
+	connected bool // the RTP socket refuses all but the latched source
+	unfit     bool // it could not be connected; not tried again in this generation
 }
 
 // LocalRTP is the address and even port that RTP is received on and sent from.

@@ -23,11 +23,14 @@ const timeoutRetry = time.Second
 //	           → orders (mailbox)
 //	           → packets → packet → decide → forward
 //	           → expire (media timeouts)
+//	           → tidy (spare sockets)
 type worker struct {
 	// set once
 	relay  *Relay
+	index  int // among the relay's
 	poll   poller
 	events *ring
+	gone   chan struct{} // closed when it has stopped
 
 	// anybody's
 	mail    mailbox
@@ -35,14 +38,16 @@ type worker struct {
 	slots   slots
 
 	// owned by the worker's goroutine
-	streams   []*Stream // by slot
+	pairs     []*pair // by slot: those in use and the spare ones
 	deadlines deadlines
 	tokens    []uint64
 	buffer    []byte
 	tally     tally
 	pace      pace
-	raised    bool   // an event has been pushed since the last step
-	panics    uint64 // since the start
+	reviewAt  time.Duration // when to look for spare pairs that nobody needs; 0 = there are none
+	closing   bool          // more of those that were found last time are to be closed
+	raised    bool          // an event has been pushed since the last step
+	panics    uint64        // since the start
 	stopping  bool
 }
 
@@ -53,7 +58,7 @@ func newWorker(r *Relay) (*worker, error) {
 		return nil, err
 	}
 	return &worker{
-		relay: r, poll: poll, events: newRing(r.cfg.EventQueue),
+		relay: r, index: len(r.workers), poll: poll, gone: make(chan struct{}), events: newRing(r.cfg.EventQueue),
 		tokens: make([]uint64, batchSize), buffer: make([]byte, maxDatagram),
 		pace: pace{delay: max(r.cfg.BatchDelay, 0)},
 	}, nil
@@ -61,9 +66,11 @@ func newWorker(r *Relay) (*worker, error) {
 
 // run moves packets until stop.
 func (w *worker) run() {
+	defer close(w.gone)
 	for !w.stopping {
 		w.step()
 	}
+	w.closeAll()
 	if err := w.poll.close(); err != nil {
 		w.relay.cfg.Logger.Error("rtprelay: closing the poller", "error", err)
 	}
@@ -85,6 +92,7 @@ func (w *worker) step() {
 		done += w.packets(w.tokens[done:n], now)
 	}
 	w.expire(now)
+	w.tidy(now)
 	w.relay.cfg.Metrics.add(&w.tally)
 	if w.raised {
 		w.raised = false
@@ -105,7 +113,7 @@ func (w *worker) wait(now time.Duration) (int, error) {
 	}
 	w.waiting.Store(true)
 	defer w.waiting.Store(false)
-	timeout := w.deadlines.wait(now)
+	timeout := w.until(now)
 	if w.mail.waiting.Load() { // after the store, so that one of the two sees the other
 		timeout = 0
 	}
@@ -130,13 +138,18 @@ func (w *worker) packets(tokens []uint64, now time.Duration) (done int) {
 
 // packet receives one datagram, has it judged and passes it on.
 func (w *worker) packet(token uint64, now time.Duration) {
-	st := w.lookup(token)
-	if st == nil {
+	p := w.lookup(token)
+	if p == nil {
 		return // closed meanwhile, or its attach order has not run yet
 	}
-	in := st.rtpSocket
+	in := p.rtp
 	if isRTCP(token) {
-		in = st.rtcpSocket
+		in = p.rtcp
+	}
+	st := p.stream
+	if st == nil {
+		w.stray(p, in, now)
+		return
 	}
 	size, from, err := in.recv(w.buffer)
 	if err != nil {
@@ -158,14 +171,14 @@ func (w *worker) packet(token uint64, now time.Duration) {
 	w.forward(st, c.peer, &v, a.packet)
 }
 
-// lookup returns the stream that a token names, nil when it is closed.
-func (w *worker) lookup(token uint64) *Stream {
+// lookup returns the pair that a token names, nil when it is closed.
+func (w *worker) lookup(token uint64) *pair {
 	slot := slotOf(token)
-	if slot >= uint32(len(w.streams)) {
+	if slot >= uint32(len(w.pairs)) {
 		return nil
 	}
-	if st := w.streams[slot]; st != nil && st.token == token&^1 {
-		return st
+	if p := w.pairs[slot]; p != nil && p.token == token&^1 {
+		return p
 	}
 	return nil
 }
@@ -180,9 +193,9 @@ func (w *worker) sync(st *Stream) *control {
 	st.latch = latch{generation: c.generation}
 	st.counters.latched.Store(nil)
 	st.unfit = false
-	if st.connected && st.rtpSocket != nil {
+	if st.connected && st.pair != nil {
 		st.connected = false
-		if !st.rtpSocket.disconnect() {
+		if !st.pair.rtp.disconnect() {
 			w.relay.cfg.Logger.Error("rtprelay: socket cannot be disconnected, it hears only its old peer", "local", st.LocalRTP())
 		}
 	}
@@ -201,14 +214,14 @@ func (w *worker) accept(st *Stream, c *control, v *verdict, a *arrival) {
 		w.raise(st, Latched, source, a.now)
 	}
 	if !st.connected && !st.unfit && st.latch.settled(c, a.now) {
-		st.connected = st.rtpSocket.connect(st.latch.rtp.source)
+		st.connected = st.pair.rtp.connect(st.latch.rtp.source)
 		st.unfit = !st.connected
 	}
 }
 
 // forward sends a packet that in has accepted out of the stream it is joined to.
 func (w *worker) forward(in, out *Stream, v *verdict, packet []byte) {
-	if out == nil || out.rtpSocket == nil {
+	if out == nil || out.pair == nil {
 		w.drop(in, DropNotJoined)
 		return
 	}
@@ -217,9 +230,9 @@ func (w *worker) forward(in, out *Stream, v *verdict, packet []byte) {
 		w.drop(in, reason)
 		return
 	}
-	via := out.rtpSocket
+	via := out.pair.rtp
 	if fromRTCP {
-		via = out.rtcpSocket
+		via = out.pair.rtcp
 	}
 	err := via.send(packet, to)
 	if errors.Is(err, errUnreachable) { // told about an earlier packet; this one has not been sent
@@ -319,16 +332,16 @@ func (w *worker) order(o order, now time.Duration) {
 	o.obey(w, now)
 }
 
-// attach takes over a stream's sockets.
-func (w *worker) attach(st *Stream) {
-	if slot := int(slotOf(st.token)); slot >= len(w.streams) {
-		w.streams = append(w.streams, make([]*Stream, slot+1-len(w.streams))...)
-	}
-	w.streams[slotOf(st.token)] = st
+// attach has a stream's pair serve it.
+func (w *worker) attach(st *Stream, now time.Duration) {
+	p := st.pair
+	w.own(p)
+	p.stream = st
 	s := st.session
 	s.open = append(s.open, st)
-	st.rtpSocket.start()
-	st.rtcpSocket.start()
+	if w.relay.crowded() {
+		w.closeSpares(1, now)
+	}
 	if d := &s.deadline; !d.known { // the session is new to us: this spared it an order
 		w.deadlines.set(s, d.timeout, d.armed)
 	}
@@ -342,32 +355,18 @@ func (w *worker) end(s *Session, now time.Duration) {
 	w.deadlines.remove(s)
 }
 
-// detach closes a stream's sockets and gives its ports and slot back.
+// detach takes a stream's pair from it.
 func (w *worker) detach(st *Stream, now time.Duration) {
-	if st.rtpSocket == nil {
+	p := st.pair
+	if p == nil {
 		return
 	}
-	w.streams[slotOf(st.token)] = nil
-	st.rtpSocket.close()
-	st.rtcpSocket.close()
-	st.rtpSocket, st.rtcpSocket = nil, nil
+	st.pair = nil
 	s := st.session
 	s.open = slices.DeleteFunc(s.open, func(other *Stream) bool { return other == st })
-	w.slots.release(st.token)
-	st.ports.release(st.port, now+max(w.relay.cfg.Quarantine, 0))
 	w.relay.sockets.Add(-2)
 	w.relay.streams.Add(-1)
-}
-
-// openPair binds a stream's two ports. Any goroutine may call it.
-func (w *worker) openPair(st *Stream) (err error) {
-	if st.rtpSocket, err = w.poll.open(st.LocalRTP(), st.token); err != nil {
-		return err
-	}
-	if st.rtcpSocket, err = w.poll.open(st.LocalRTCP(), st.token|1); err != nil {
-		st.rtpSocket.close()
-	}
-	return err
+	w.release(p, now)
 }
 
 // panicked reports a fault of ours that the fence caught.
