@@ -195,16 +195,29 @@ func (c *Core) deliver() {
 // rest forgets whose work was in hand.
 func (c *Core) rest() { c.hand, c.leg, c.owner = nil, nil, nil }
 
-// flush writes what the steps since the last flush produced, in order.
-func (c *Core) flush() {
-	batch := c.out
+// flush writes what the steps of these shards since the last flush produced,
+// each shard's in order.
+func (s *Stack) flush(shards []*shard.Shard[input]) {
+	first := shards[0].State.(*Core)
+	for _, sh := range shards[1:] {
+		c := sh.State.(*Core)
+		first.out = append(first.out, c.out...)
+		clear(c.out)
+		c.out = c.out[:0]
+	}
+	batch := first.out
 	if len(batch) == 0 {
 		return
 	}
-	c.out = c.out[:0]
-	c.stack.wire.Write(batch)
+	if first.out = batch[:0]; cap(batch) > outKeep {
+		first.out = nil
+	}
+	s.wire.Write(batch)
 	clear(batch)
 }
+
+// outKeep is how many messages a core has room for while it has none.
+const outKeep = 16
 
 // send sends what belongs to a peer and not to one connection: a response, an ACK.
 func (c *Core) send(flow transport.Flow, raw []byte) {

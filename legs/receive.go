@@ -15,20 +15,25 @@ import (
 	"b2bua/policy"
 )
 
+// inbox is what one reader has read at a time.
+type inbox = shard.Batch[input]
+
 // receive is the way of every datagram: parse, identify, find the shard. It
-// runs in the reader's goroutine, and so does the shard unless it is busy.
+// runs in the reader's goroutine, and so do the shards unless they are busy.
 func (s *Stack) receive(batch []transport.Packet) {
 	if !s.ready.Load() {
 		return
 	}
+	in := s.shards.Batch()
+	defer in.Run()
 	for i := range batch {
-		s.receiveOne(&batch[i])
+		s.receiveOne(in, &batch[i])
 	}
 }
 
 // receiveOne keeps a datagram that makes our code panic from taking the rest of
 // its batch along.
-func (s *Stack) receiveOne(pkt *transport.Packet) {
+func (s *Stack) receiveOne(in inbox, pkt *transport.Packet) {
 	defer func() {
 		if v := recover(); v != nil {
 			s.metrics.panics.Inc()
@@ -53,9 +58,9 @@ func (s *Stack) receiveOne(pkt *transport.Packet) {
 	if m.IsRequest() {
 		p.room.StampReceived(pkt.Flow.Peer)
 		s.metrics.request(received, m.Method)
-		taken = s.receiveRequest(p)
+		taken = s.receiveRequest(in, p)
 	} else {
-		taken = s.receiveResponse(p)
+		taken = s.receiveResponse(in, p)
 	}
 	if !taken {
 		s.reuse(p)
@@ -100,10 +105,10 @@ func (s *Stack) malformed(flow transport.Flow, err error) {
 }
 
 // receiveResponse reports whether a shard has taken the packet.
-func (s *Stack) receiveResponse(p *packet) (taken bool) {
+func (s *Stack) receiveResponse(in inbox, p *packet) (taken bool) {
 	if len(p.msg.Vias) == 1 { // RFC 3261 §8.1.3.3: else not ours
 		if _, id, ok := shard.Owner(p.msg.Vias[0].Branch()); ok {
-			return s.enqueue(id, shard.InDialog, p)
+			return s.enqueue(in, id, shard.InDialog, p)
 		}
 	}
 	s.metrics.strays.WithLabelValues("response").Inc()
@@ -113,11 +118,11 @@ func (s *Stack) receiveResponse(p *packet) (taken bool) {
 // receiveRequest sends a request to the shard of the dialog that its To tag
 // names, and reports whether that has taken it. Without a tag of ours, who is
 // calling comes first.
-func (s *Stack) receiveRequest(p *packet) (taken bool) {
+func (s *Stack) receiveRequest(in inbox, p *packet) (taken bool) {
 	m, flow := p.msg, p.flow
 	tag := m.To.Tag()
 	if _, id, ours := shard.Owner(tag); ours {
-		return s.enqueue(id, shard.InDialog, p)
+		return s.enqueue(in, id, shard.InDialog, p)
 	}
 	if m.Method == "ACK" { // of a refusal that nobody remembers
 		s.metrics.strays.WithLabelValues("ack").Inc()
@@ -135,7 +140,7 @@ func (s *Stack) receiveRequest(p *packet) (taken bool) {
 		s.refuse(flow, sipmsg.NewResponse(m, 481, "", ""))
 	default:
 		p.trunk = trunk
-		return s.admit(p)
+		return s.admit(in, p)
 	}
 	return false
 }
@@ -144,14 +149,14 @@ func (s *Stack) receiveRequest(p *packet) (taken bool) {
 // can do: then an INVITE hears 503, and others nothing, for they will be sent
 // again. An INVITE that has been let in before hears nothing either: the 503
 // would end a call that is being served.
-func (s *Stack) admit(p *packet) (taken bool) {
+func (s *Stack) admit(in inbox, p *packet) (taken bool) {
 	m := p.msg
 	mark := s.recent.mark(m)
 	known := s.recent.has(mark)
 	if !known {
 		s.recent.add(mark) // before it is served, which may take the reader a while
 	}
-	if s.enqueue(home(m), shard.New, p) {
+	if s.enqueue(in, home(m), shard.New, p) {
 		return true
 	}
 	if known {
@@ -169,11 +174,11 @@ func (s *Stack) admit(p *packet) (taken bool) {
 
 // enqueue gives a packet to its shard. Over a stream it waits for room, and with it
 // the peer: what is dropped there does not come again.
-func (s *Stack) enqueue(id shard.ID, q shard.Queue, p *packet) bool {
+func (s *Stack) enqueue(in inbox, id shard.ID, q shard.Queue, p *packet) bool {
 	if p.flow.Conn != 0 {
-		return s.shards.EnqueueWithin(id, q, p, s.cfg.RoomWait)
+		return in.EnqueueWithin(id, q, p, s.cfg.RoomWait)
 	}
-	return s.shards.Enqueue(id, q, p)
+	return in.Enqueue(id, q, p)
 }
 
 // home is the shard of a request that opens something. A From tag of ours is a

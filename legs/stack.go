@@ -144,7 +144,7 @@ func newStack(cfg Config) (*Stack, error) {
 		Panic: func(sh *shard.Shard[input], _ *input, v any, stack []byte) {
 			sh.State.(*Core).crashed(v, stack)
 		},
-		Drained: func(sh *shard.Shard[input]) { sh.State.(*Core).flush() },
+		Drained: s.flush,
 		Now:     cfg.Now, Metrics: cfg.ShardMetrics,
 	})
 	for i := range s.cores {

@@ -1,20 +1,82 @@
 package shard
 
-import "math"
+import (
+	"math"
+	"runtime"
+)
 
 // Admit gives an event to a shard's InDialog queue whatever that queue's limit:
 // the result of work that the shard itself asked for (a look-up, a write to the
 // journal, a call over the API), of which there is never more than the shard
-// has calls. An idle shard is run by a goroutine of its own: who admits has
-// other work waiting (the journal its next entries, the relay its next events).
+// has calls. An idle shard is run by a runner: who admits has other work waiting
+// (the journal its next entries, the relay its next events), and what several
+// admit at a time is then run as one.
 func (s *Set[E]) Admit(id ID, ev E) {
 	sh := &s.shards[id]
-	sh.mu.Lock()
-	sh.queue[InDialog].push(ev, math.MaxInt)
-	claimed := !sh.running
-	sh.running = true
-	sh.mu.Unlock()
-	if claimed && !s.handOver(sh, nil) {
-		s.run(sh, quantum)
+	if _, claimed := s.offer(sh, InDialog, ev, math.MaxInt); claimed && !s.handOver([]*Shard[E]{sh}) {
+		s.run(sh, unlimited)
 	}
+}
+
+// handOver gives claimed shards to the runners. It fails when the set is not
+// started: there are none.
+func (s *Set[E]) handOver(shards []*Shard[E]) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.started {
+		return false
+	}
+	s.handed = append(s.handed, shards...)
+	s.call()
+	return true
+}
+
+// call wakes a runner, unless one is waking up already.
+func (s *Set[E]) call() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// runners is how many goroutines run what is handed over.
+func runners() int { return runtime.GOMAXPROCS(0) }
+
+// roundSize is how many shards a runner takes at a time.
+const roundSize = 64
+
+// serve is a runner: it runs what was handed over until the set is stopped and
+// nothing is left.
+func (s *Set[E]) serve(stop <-chan struct{}) {
+	defer s.wg.Done()
+	for stopped := false; ; {
+		for s.serveOnce() {
+		}
+		if stopped {
+			return
+		}
+		select {
+		case <-s.wake:
+		case <-stop:
+			stopped = true
+		}
+	}
+}
+
+// serveOnce runs some of what was handed over, and reports whether there was any.
+func (s *Set[E]) serveOnce() bool {
+	r := s.rounds.Get().(*round[E])
+	s.mu.Lock()
+	n := min(len(s.handed), roundSize)
+	r.work = append(r.work, s.handed[:n]...)
+	left := copy(s.handed, s.handed[n:])
+	clear(s.handed[left:])
+	if s.handed = s.handed[:left]; left > 0 {
+		s.call() // another runner
+	}
+	s.mu.Unlock()
+	s.cfg.Metrics.handovers.Add(float64(n))
+	r.run(quantum)
+	s.rounds.Put(r)
+	return n > 0
 }

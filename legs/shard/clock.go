@@ -9,7 +9,7 @@ import (
 const Resolution = 10 * time.Millisecond
 
 // Start starts the clock, one goroutine that runs the shards whose timers are
-// due. A started set stays as it is.
+// due, and the runners. A started set stays as it is.
 func (s *Set[E]) Start() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -18,18 +18,25 @@ func (s *Set[E]) Start() {
 	}
 	s.started = true
 	s.stop = make(chan struct{})
-	s.wg.Add(1)
-	go s.tick(s.stop)
+	alarm := time.NewTimer(Resolution)
+	s.alarm.Store(alarm)
+	s.looked.Store(0)
+	s.wg.Add(1 + runners())
+	go s.tick(s.stop, alarm)
+	for range runners() {
+		go s.serve(s.stop)
+	}
 }
 
-// Stop stops the clock and returns when the last goroutine of the set is gone.
-// Stop the producers first: a shard that is kept busy is not left alone. Events
-// enqueued afterwards are still handled, by whoever enqueues them, but timers no
-// longer fire by themselves.
+// Stop stops the clock and the runners, and returns when the last goroutine of
+// the set is gone. Stop the producers first: a shard that is kept busy is not
+// left alone. Events enqueued afterwards are still handled, by whoever enqueues
+// them, but timers no longer fire by themselves.
 func (s *Set[E]) Stop() {
 	s.mu.Lock()
 	if s.started {
 		s.started = false
+		s.looked.Store(never)
 		close(s.stop)
 	}
 	s.mu.Unlock()
@@ -74,45 +81,44 @@ func (s *Set[E]) set(now time.Time) {
 	s.manual.Store(&now)
 }
 
-func (s *Set[E]) tick(stop <-chan struct{}) {
+// tick is the clock: it looks for timers when nobody has for a tick.
+func (s *Set[E]) tick(stop <-chan struct{}, alarm *time.Timer) {
 	defer s.wg.Done()
-	t := time.NewTicker(Resolution)
-	defer t.Stop()
+	defer alarm.Stop()
 	for {
 		select {
 		case <-stop:
 			return
-		case <-t.C:
-			s.kick(s.Now(), quantum)
+		case <-alarm.C:
+			alarm.Reset(Resolution)
+			s.look()
 		}
 	}
 }
 
-// kick runs the idle shards that have a timer due. A shard that is running
-// looks after its timers itself.
+// look runs the idle shards that have a timer due, at most once a tick. Where
+// batches come all the time their producers are here before the clock is, which
+// then does not wake up.
+func (s *Set[E]) look() {
+	now := s.Now()
+	tick := tickAt(s.base, now)
+	if last := s.looked.Load(); tick <= last || !s.looked.CompareAndSwap(last, tick) {
+		return
+	}
+	s.alarm.Load().Reset(Resolution)
+	s.kick(now, quantum)
+}
+
+// kick runs the idle shards that have a timer due, as one. A shard that is
+// running looks after its timers itself.
 func (s *Set[E]) kick(now time.Time, budget int) {
 	tick := tickAt(s.base, now)
+	r := s.rounds.Get().(*round[E])
 	for i := range s.next {
-		if s.next[i].Load() > tick {
-			continue
-		}
-		if sh := &s.shards[i]; sh.claim() {
-			s.run(sh, budget)
+		if sh := &s.shards[i]; s.next[i].Load() <= tick && sh.claim() {
+			r.work = append(r.work, sh)
 		}
 	}
-}
-
-// handOver moves claimed shards to goroutines of their own. It fails when the
-// set is not started, because nobody would wait for them.
-func (s *Set[E]) handOver(sh *Shard[E], waiting []*Shard[E]) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !s.started {
-		return false
-	}
-	for _, sh := range append(waiting, sh) {
-		s.cfg.Metrics.handovers.Inc()
-		s.wg.Go(func() { s.run(sh, math.MaxInt) })
-	}
-	return true
+	r.run(budget)
+	s.rounds.Put(r)
 }

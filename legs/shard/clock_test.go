@@ -166,7 +166,7 @@ func TestHandOver(t *testing.T) {
 	s.Start()
 	s.Enqueue(1, New, 0) // would never return
 	s.Enqueue(3, New, 0) // and so nobody would have come here
-	if n := handled.Load(); n < quantum {
+	if n := handled.Load() + neighbour.Load(); n < quantum {
 		t.Errorf("handed over after %d events", n)
 	}
 	if s.Shard(1).claim() {

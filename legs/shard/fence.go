@@ -15,14 +15,16 @@ func (s *Set[E]) handle(sh *Shard[E], ev E) {
 	s.cfg.Handle(sh, ev, sh.now)
 }
 
-// flush calls Drained inside the same fence.
-func (s *Set[E]) flush(sh *Shard[E]) {
+// flush calls Drained inside the same fence. A panic there is each shard's.
+func (s *Set[E]) flush(shards []*Shard[E]) {
 	defer func() {
 		if v := recover(); v != nil {
-			s.panicked(sh, nil, v)
+			for _, sh := range shards {
+				s.panicked(sh, nil, v)
+			}
 		}
 	}()
-	s.cfg.Drained(sh)
+	s.cfg.Drained(shards)
 }
 
 // panicked counts and reports. A panic in the report itself is only counted:

@@ -14,10 +14,10 @@ func TestDrained(t *testing.T) {
 	var got []string
 	s := newSet(Config[string]{
 		Handle: func(_ *Shard[string], ev string, _ time.Time) { got = append(got, ev) },
-		Drained: func(sh *Shard[string]) {
+		Drained: func(shards []*Shard[string]) {
 			got = append(got, "drained")
 			if len(got) == 2 {
-				sh.Enqueue(sh.ID, New, "late")
+				shards[0].Enqueue(shards[0].ID, New, "late")
 			}
 		},
 	})
@@ -43,7 +43,7 @@ func TestDrainedOfBusyShard(t *testing.T) {
 				sh.Enqueue(sh.ID, InDialog, left-1)
 			}
 		},
-		Drained: func(*Shard[int]) { unflushed, flushes = 0, flushes+1 },
+		Drained: func([]*Shard[int]) { unflushed, flushes = 0, flushes+1 },
 	})
 	s.Enqueue(1, InDialog, 10*drainEvery)
 	if worst != drainEvery || flushes != 11 || unflushed != 0 {
@@ -82,7 +82,7 @@ func TestPanic(t *testing.T) {
 			}
 			got = append(got, fmt.Sprintf("%s: %v", name, v))
 		},
-		Drained: func(*Shard[string]) { panic("no flush") },
+		Drained: func([]*Shard[string]) { panic("no flush") },
 	})
 	s.Enqueue(7, New, "several")
 	s.Enqueue(7, New, "timer")

@@ -30,7 +30,7 @@ type source struct {
 //	b2bua_shard_refused_events_total{queue}  events refused because the queue was full
 //	b2bua_shard_waited_events_total{queue}   events whose producer had to wait for room
 //	b2bua_shard_panics_total                 panics caught in a handler
-//	b2bua_shard_handovers_total              runs that outlived their budget and moved to a goroutine
+//	b2bua_shard_handovers_total              shards that were handed to a runner
 //
 // queue is in_dialog or new.
 func NewMetrics(reg prometheus.Registerer) *Metrics {
@@ -39,7 +39,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Name: "b2bua_shard_panics_total", Help: "Panics caught in a shard's handler.",
 		}),
 		handovers: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "b2bua_shard_handovers_total", Help: "Shard runs that moved to a goroutine of their own.",
+			Name: "b2bua_shard_handovers_total", Help: "Shards that were handed to a runner: for admitted events, and after 1024 events in one go.",
 		}),
 	}
 	all := []prometheus.Collector{m.panics, m.handovers}

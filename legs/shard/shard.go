@@ -5,15 +5,16 @@
 // The path of an event, in the order of the files:
 //
 //	Owner / Of            which shard (ids.go)
-//	Set.Enqueue           into one of the shard's two bounded queues (set.go, ring.go)
-//	Set.run, Set.drain    due timers, then in-dialog events, then new ones (set.go)
+//	Set.Enqueue, Batch    into one of the shard's two bounded queues (set.go, ring.go)
+//	round                 due timers, then in-dialog events, then new ones (round.go)
 //	Config.Handle         the owner's code, inside a panic fence (fence.go)
-//	Config.Drained        flush what the events wrote (fence.go)
+//	Config.Drained        flush what the events wrote, of all shards of a round (fence.go)
 //
-// Whoever enqueues to an idle shard runs it until it is empty: there is no
-// worker goroutine per shard and no hand-over between threads on the normal
-// path. A running shard only takes the event into its queue. What wakes an idle
-// shard for a timer is one goroutine for all of them (clock.go).
+// Whoever enqueues to an idle shard runs it until it is empty, and a reader that
+// has a batch runs the shards of the batch together: there is no worker goroutine
+// per shard and no hand-over between threads on the normal path. A running shard
+// only takes the event into its queue. What wakes an idle shard for a timer is
+// whoever has run a batch, or one goroutine for all of them (clock.go).
 package shard
 
 import (
@@ -55,7 +56,7 @@ const (
 	DefaultNewLimit      = 32
 
 	drainEvery = 64   // events after which Drained runs even if more are waiting
-	quantum    = 1024 // events after which a run moves to a goroutine of its own
+	quantum    = 1024 // events after which a run moves to a runner
 )
 
 // Config says what the shards do. Only Handle is required. E is the event type;
@@ -69,15 +70,15 @@ type Config[E any] struct {
 	// shard, with no lock held, and must not block.
 	Handle func(sh *Shard[E], ev E, now time.Time)
 
-	// Panic is told of a panic in Handle, or in Drained (ev is nil then). It
-	// runs on the shard, which goes on with the next event afterwards. ev is
+	// Panic is told of a panic in Handle, or in Drained (for each shard, and ev is
+	// nil then). It runs on the shard, which goes on with the next event afterwards. ev is
 	// valid only during the call. nil: the panic is only counted.
 	Panic func(sh *Shard[E], ev *E, v any, stack []byte)
 
-	// Drained is called after events were handled and before the shard goes
-	// idle, and after every 64 events of a shard that does not: the place to
-	// flush writes. nil: nothing.
-	Drained func(sh *Shard[E])
+	// Drained is called after shards have handled events and before they go
+	// idle, and after every 64 events when they do not: the place to flush
+	// writes. It has the shards to itself, as Handle has one. nil: nothing.
+	Drained func(shards []*Shard[E])
 
 	// Now is the clock. nil means time.Now.
 	Now func() time.Time
@@ -101,7 +102,7 @@ func (c Config[E]) withDefaults() Config[E] {
 		c.Panic = func(*Shard[E], *E, any, []byte) {}
 	}
 	if c.Drained == nil {
-		c.Drained = func(*Shard[E]) {}
+		c.Drained = func([]*Shard[E]) {}
 	}
 	if c.Now == nil {
 		c.Now = time.Now

@@ -7,7 +7,7 @@ import "time"
 // must not be called inside Handle, nor from a goroutine that others wait for.
 func (s *Set[E]) EnqueueWithin(id ID, q Queue, ev E, d time.Duration) bool {
 	sh := &s.shards[id]
-	ok, claimed := s.offer(sh, q, ev)
+	ok, claimed := s.offer(sh, q, ev, s.limit[q])
 	if !ok && d > 0 {
 		ok, claimed = s.insist(sh, q, ev, d)
 	}
@@ -20,16 +20,10 @@ func (s *Set[E]) EnqueueWithin(id ID, q Queue, ev E, d time.Duration) bool {
 	return ok
 }
 
-// offer is push without counting.
-func (s *Set[E]) offer(sh *Shard[E], q Queue, ev E) (ok, claimed bool) {
-	sh.mu.Lock()
-	defer sh.mu.Unlock()
-	if !sh.queue[q].push(ev, s.limit[q]) {
-		return false, false
-	}
-	claimed = !sh.running
-	sh.running = true
-	return true, claimed
+// EnqueueWithin is [Set.EnqueueWithin]; what has been gathered is run first.
+func (b Batch[E]) EnqueueWithin(id ID, q Queue, ev E, d time.Duration) bool {
+	b.r.run(quantum)
+	return b.r.set.EnqueueWithin(id, q, ev, d)
 }
 
 // insist offers again whenever there may be room.
@@ -42,7 +36,7 @@ func (s *Set[E]) insist(sh *Shard[E], q Queue, ev E, d time.Duration) (ok, claim
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	for {
-		if ok, claimed = s.offer(sh, q, ev); ok {
+		if ok, claimed = s.offer(sh, q, ev, s.limit[q]); ok {
 			break
 		}
 		select {

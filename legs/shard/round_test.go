@@ -1,0 +1,177 @@
+package shard
+
+import (
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// What a batch has gathered is handled by Run, and flushed at once for all.
+func TestBatch(t *testing.T) {
+	var got []int
+	var flushed [][]ID
+	s := newSet(Config[int]{
+		Handle: func(_ *Shard[int], ev int, _ time.Time) { got = append(got, ev) },
+		Drained: func(shards []*Shard[int]) {
+			var ids []ID
+			for _, sh := range shards {
+				ids = append(ids, sh.ID)
+			}
+			flushed = append(flushed, ids)
+		},
+	})
+	b := s.Batch()
+	for ev, id := range []ID{3, 1, 3, 2} {
+		if !b.Enqueue(id, InDialog, ev) {
+			t.Fatal("no room")
+		}
+	}
+	if len(got) > 0 || s.Depth(InDialog) != 4 {
+		t.Errorf("handled %v before Run", got)
+	}
+	b.Run()
+	if want := []int{0, 2, 1, 3}; !slices.Equal(got, want) {
+		t.Errorf("handled %v, want %v", got, want)
+	}
+	if len(flushed) != 1 || !slices.Equal(flushed[0], []ID{3, 1, 2}) {
+		t.Errorf("flushed %v", flushed)
+	}
+	if !s.Shard(3).claim() {
+		t.Error("shard 3 is not idle")
+	}
+}
+
+// A batch that fills a queue itself makes room first; one that finds it full is
+// refused.
+func TestBatchOfFullQueue(t *testing.T) {
+	var got []int
+	s := newSet(Config[int]{
+		NewLimit: 2,
+		Handle:   func(_ *Shard[int], ev int, _ time.Time) { got = append(got, ev) },
+	})
+	b := s.Batch()
+	for ev := range 5 {
+		if !b.Enqueue(1, New, ev) {
+			t.Errorf("event %d refused", ev)
+		}
+	}
+	if !slices.Equal(got, []int{0, 1, 2, 3}) {
+		t.Errorf("handled %v before Run", got)
+	}
+	b.Run()
+	if len(got) != 5 {
+		t.Errorf("handled %v", got)
+	}
+	sh := s.Shard(1)
+	sh.claim() // by somebody else
+	s.Enqueue(1, New, 5)
+	s.Enqueue(1, New, 6)
+	b = s.Batch()
+	if b.Enqueue(1, New, 7) {
+		t.Error("no limit")
+	}
+	b.Run()
+	s.run(sh, quantum)
+	if len(got) != 7 {
+		t.Errorf("handled %v", got)
+	}
+	if n := counterValue(t, s.cfg.Metrics.refused[New]); n != 1 {
+		t.Errorf("%v refused", n)
+	}
+}
+
+// Who waits for room does not wait for what it holds up itself.
+func TestBatchEnqueueWithin(t *testing.T) {
+	got := 0
+	s := newSet(Config[int]{NewLimit: 1, Handle: func(*Shard[int], int, time.Time) { got++ }})
+	b := s.Batch()
+	b.Enqueue(1, New, 0)
+	if !b.EnqueueWithin(1, New, 1, time.Hour) || got != 2 {
+		t.Errorf("%d handled", got)
+	}
+	b.Run()
+}
+
+// Batches look for timers: with a clock that has stopped they fire all the same,
+// and the clock is put off as long as batches come.
+func TestBatchLooksForTimers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fired := 0
+		s := NewSet(Config[string]{Handle: func(sh *Shard[string], ev string, now time.Time) {
+			switch ev {
+			case "schedule":
+				sh.Wheel.Schedule(now.Add(15*time.Millisecond), "timer")
+			case "timer":
+				fired++
+			}
+		}})
+		s.Start()
+		defer s.Stop()
+		s.Enqueue(1, New, "schedule")
+		s.alarm.Load().Stop()
+		for range 7 {
+			time.Sleep(4 * time.Millisecond)
+			s.Batch().Run()
+		}
+		if fired != 1 {
+			t.Errorf("%d timers fired", fired)
+		}
+	})
+}
+
+// What several admit at a time is handled and flushed, every shard alone, and
+// nothing waits when the set has stopped.
+func TestRunners(t *testing.T) {
+	const producers, each = 4, 5000
+	var inside [Count]atomic.Int32
+	var handled, flushed atomic.Int32
+	s := NewSet(Config[int]{
+		Handle: func(sh *Shard[int], left int, _ time.Time) {
+			if inside[sh.ID].Add(1) != 1 {
+				t.Error("two runners in one shard")
+			}
+			handled.Add(1)
+			if left > 0 {
+				sh.Enqueue(sh.ID+1, InDialog, left-1)
+			}
+			inside[sh.ID].Add(-1)
+		},
+		Drained: func(shards []*Shard[int]) {
+			for _, sh := range shards {
+				if inside[sh.ID].Add(1) != 1 {
+					t.Error("flushed while it runs")
+				}
+				inside[sh.ID].Add(-1)
+			}
+			flushed.Add(1)
+		},
+		InDialogLimit: producers * each * 2,
+	})
+	s.Start()
+	var wg sync.WaitGroup
+	for p := range producers {
+		wg.Go(func() {
+			draw := rand.New(rand.NewPCG(uint64(p), 1))
+			for range each / 10 {
+				b := s.Batch()
+				for range 5 {
+					s.Admit(ID(draw.IntN(Count)), 1)
+					b.Enqueue(ID(draw.IntN(Count)), InDialog, 1)
+				}
+				b.Run()
+			}
+		})
+	}
+	wg.Wait()
+	s.Stop()
+	if n := handled.Load(); n != 2*producers*each || flushed.Load() == 0 {
+		t.Errorf("%d events handled, want %d; %d flushes", n, 2*producers*each, flushed.Load())
+	}
+	if s.Depth(InDialog) != 0 || len(s.handed) != 0 {
+		t.Errorf("%d events and %d shards left", s.Depth(InDialog), len(s.handed))
+	}
+}
