@@ -50,22 +50,23 @@ func (k *call) dial(c *legs.Core, no int) {
 		return
 	}
 	a.timer = c.Schedule(c.Now().Add(t.RingTimeout.Std()), a)
-	// An IP address answers at once, still inside this step, a name later, as an
-	// input of its own.
+	if addr, ok := legs.Literal(uri); ok {
+		k.found(c, a, uri, []netip.AddrPort{addr}, nil)
+		return
+	}
 	b, ref := k.b, k.ref // the call may be written out and read in meanwhile
 	c.Resolve(uri, func(c *legs.Core, addrs []netip.AddrPort, err error) {
-		k := b.call(c, ref)
-		if k == nil || k.attempt == nil || k.attempt.no != no || k.attempt.leg != nil {
-			return
-		}
-		a := k.attempt
-		if !k.waitsFor(a) {
-			return
-		}
-		if ev, ok := k.invite(c, a, uri, addrs, err); !ok {
-			k.apply(c, ev)
+		if k := b.call(c, ref); k != nil && k.attempt != nil && k.attempt.no == no && k.attempt.leg == nil && k.waitsFor(k.attempt) {
+			k.found(c, k.attempt, uri, addrs, err)
 		}
 	})
+}
+
+// found goes on with an attempt whose gateway has been looked up.
+func (k *call) found(c *legs.Core, a *attempt, uri sipmsg.URI, addrs []netip.AddrPort, err error) {
+	if ev, ok := k.invite(c, a, uri, addrs, err); !ok {
+		k.apply(c, ev)
+	}
 }
 
 // invite sends the INVITE of an attempt to the first address of its gateway
@@ -91,7 +92,7 @@ func (k *call) invite(c *legs.Core, a *attempt, uri sipmsg.URI, addrs []netip.Ad
 	call.Body = legs.Body{Type: "application/sdp", Data: body}
 	rec, _ := a.rec()
 	sent := &rec.Sent
-	sent.RequestURI, sent.Destination = call.RequestURI, dest.String()
+	sent.RequestURI, sent.Destination = call.RequestURI, spell(dest, call.RequestURI)
 	a.leg = c.Dial(a, legs.Peer{
 		Trunk: a.target.Trunk, InDialogSource: a.target.InDialogSource, Listener: listener, Address: dest,
 		MTU: a.target.MTU,
@@ -117,9 +118,9 @@ func pick(c *legs.Core, network string, gateway sipmsg.URI, addrs []netip.AddrPo
 func (k *call) request(t *policy.Target, gateway sipmsg.URI, ours string) *legs.Call {
 	uri := gateway
 	uri.User, uri.Headers = sipmsg.EscapeUser(t.Called), ""
-	bare := uri
-	bare.Params = nil
-	to := "<" + bare.String() + ">"
+	bare := sipmsg.Address{URI: uri}
+	bare.URI.Params = nil
+	to := bare.String()
 	requestURI := to[1 : len(to)-1]
 	if uri.Params != nil {
 		requestURI = uri.String()
@@ -133,6 +134,16 @@ func (k *call) request(t *policy.Target, gateway sipmsg.URI, ours string) *legs.
 		RequestURI: requestURI, From: from, To: to,
 		MaxForwards: hops, Headers: headers,
 	}
+}
+
+// spell writes an address; what ends with it already, it shares memory with.
+func spell(addr netip.AddrPort, text string) string {
+	var room [64]byte
+	b := addr.AppendTo(room[:0])
+	if at := len(text) - len(b); at >= 0 && text[at:] == string(b) {
+		return text[at:]
+	}
+	return string(b)
 }
 
 // status is what the caller gets for an attempt that failed on our side.

@@ -54,15 +54,20 @@ type Bridge struct {
 	limits  limits
 	stack   atomic.Pointer[legs.Stack]
 
-	cells   [shard.Count]cell // each touched on its shard only
+	tell func(*legs.Core) // has a shard take the next news of its answer records
+
+	cells   [shard.Count]cell
 	live    atomic.Int64
 	waiting atomic.Int64 // ended records that the journal has not taken
 }
 
-// A cell is one shard's calls.
+// A cell is what the bridge keeps on one shard.
 type cell struct {
+	// touched on the shard only
 	calls map[uint64]*call
 	last  uint64
+
+	news news // of answer records
 }
 
 // find returns the call of that id, nil when it is not one of the shard's. It is
@@ -91,6 +96,7 @@ func New(cfg Config) (*Bridge, error) {
 		cfg.JournalPatience = 2 * time.Second
 	}
 	b := &Bridge{cfg: cfg, log: cfg.Logger, metrics: cfg.Metrics}
+	b.tell = b.journaled
 	for i := range b.cells {
 		b.cells[i].calls = make(map[uint64]*call)
 	}

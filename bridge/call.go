@@ -54,7 +54,7 @@ type reply struct {
 func newCall(b *Bridge, c *legs.Core, in *legs.Inbound, inv *legs.Invite) *call {
 	return &call{
 		b: b, in: in, setup: setup{inv: inv}, began: c.Now(), seed: c.NewSeed(),
-		rec: newRecord(b.cfg.NodeID, newCallID(c.Shard()), stamp(c), inv),
+		rec: newRecord(b.cfg.NodeID, newCallID(c.Shard(), time.Now()), stamp(c), inv),
 	}
 }
 
@@ -221,8 +221,9 @@ func (k *call) reasonHeaders(reason string) []sipmsg.Header {
 
 // number draws 62 bits from a seed; they tell nothing of the ids to come.
 func number(s *shard.Seed) uint64 {
+	var room [32]byte
 	h := uint64(14695981039346656037)
-	for _, b := range []byte(s.Next()) {
+	for _, b := range s.AppendNext(room[:0]) {
 		h = (h ^ uint64(b)) * 1099511628211
 	}
 	return h >> 2

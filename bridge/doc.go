@@ -18,5 +18,6 @@
 //	media.go     silence, and the end of the media
 //	headers.go   what passes between the legs, and what privacy takes out
 //	limits.go    how many calls a trunk may have
+//	journal.go   the answer record, on disk before the caller is answered
 //	record.go, cause.go, quality.go   the call's CDR
 package bridge

@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"maps"
 	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -11,7 +12,8 @@ import (
 // Metrics are the collectors of the bridge.
 type Metrics struct {
 	live     atomic.Pointer[atomic.Int64]
-	calls    *prometheus.CounterVec // end_reason
+	calls    *prometheus.CounterVec                               // end_reason
+	ends     atomic.Pointer[map[cdr.EndReason]prometheus.Counter] // of calls, as far as there are any; never written to
 	attempts prometheus.Counter
 	answered prometheus.Counter
 	limited  *prometheus.CounterVec // limit
@@ -45,6 +47,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Buckets: []float64{.005, .02, .1, .5, 1, 2, 5, 10, 30},
 		}),
 	}
+	m.ends.Store(&map[cdr.EndReason]prometheus.Counter{})
 	if reg != nil {
 		active := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "b2bua_calls_active", Help: "Live calls.",
@@ -61,8 +64,21 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 
 func (m *Metrics) watch(live *atomic.Int64) { m.live.Store(live) }
 
+// end is the counter of calls that ended so; it is there from the first of them
+// on.
+func (m *Metrics) end(why cdr.EndReason) prometheus.Counter {
+	known := m.ends.Load()
+	if n := (*known)[why]; n != nil {
+		return n
+	}
+	more := maps.Clone(*known)
+	more[why] = m.calls.WithLabelValues(string(why))
+	m.ends.CompareAndSwap(known, &more) // else somebody will come this way once more
+	return more[why]
+}
+
 func (m *Metrics) ended(r *cdr.Record) {
-	m.calls.WithLabelValues(string(*r.EndReason)).Inc()
+	m.end(*r.EndReason).Inc()
 	if r.AnsweredAt != nil {
 		m.duration.Observe(float64(r.BillableMS) / 1000)
 	}

@@ -127,6 +127,10 @@ func (c *Core) literal(l leg, hop string) bool {
 	return true
 }
 
+// Literal is the address of a URI whose host is an IP address, which need not be
+// looked up.
+func Literal(uri sipmsg.URI) (netip.AddrPort, bool) { return literal(uri) }
+
 // literal is the address of a URI that has one for its host.
 func literal(uri sipmsg.URI) (netip.AddrPort, bool) {
 	addr, err := netip.ParseAddr(uri.Host)
