@@ -37,6 +37,7 @@ type packet struct {
 	msg   *sipmsg.Message // in the room
 	trunk *policy.Trunk   // who is calling; nil inside a dialog
 	key   txn.ServerKey   // of a request, once it is on its shard
+	merge txn.MergeKey    // of one outside any dialog
 	tx    *serverTx       // that it has opened
 	kept  bool            // somebody may use the message when the step is over
 }
@@ -171,7 +172,8 @@ func (c *Core) plausible(r *Remote, from transport.Flow) bool {
 // initial takes a request outside any dialog.
 func (c *Core) initial(p *packet) {
 	m := p.msg
-	if c.merged(m) || c.loops(m) {
+	p.merge = txn.MergeKeyOf(m)
+	if c.merged(p.merge) || c.loops(m) {
 		c.stack.metrics.refused.WithLabelValues("loop").Inc()
 		c.refuse(p, sipmsg.NewResponse(m, 482, "", statelessTag(m))) // RFC 3261 §8.2.2.2
 		return
@@ -197,8 +199,8 @@ func (c *Core) refuse(p *packet, r *sipmsg.Message) {
 // merged reports whether a request is a copy, by another way, of one that is
 // being served (RFC 3261 §8.2.2.2). One that was refused may come again: a
 // proxy that hunts serially does so.
-func (c *Core) merged(m *sipmsg.Message) bool {
-	tx, ok := c.servers.Merged(txn.MergeKeyOf(m))
+func (c *Core) merged(key txn.MergeKey) bool {
+	tx, ok := c.servers.Merged(key)
 	return ok && (tx.State == txn.Trying || tx.State == txn.Proceeding || tx.State == txn.Accepted)
 }
 
@@ -249,7 +251,7 @@ func (c *Core) newServer(p *packet) *serverTx {
 	tx := &serverTx{req: p.msg, flow: flow, key: p.key}
 	var res txn.Result
 	tx.Server, res = txn.NewServer(txn.KindOf(p.msg.Method), p.msg.Method, flow.Conn != 0, c.now, &c.stack.cfg.Timers)
-	c.servers.AddServer(tx.key, txn.MergeKeyOf(p.msg), tx)
+	c.servers.AddServer(tx.key, p.merge, tx)
 	c.hand, p.tx = tx, tx
 	c.applyServer(tx, res)
 	return tx

@@ -74,170 +74,194 @@ func (i Input) String() string {
 	return fmt.Sprintf("input(%d)", uint8(i))
 }
 
-type edge struct {
-	from State
-	on   Input
-}
-
 // A move is where an edge leads, and what is done on the way: requests and
 // statuses on the wire, events to the bridge. The machines' code does it; their
-// tests compare.
+// tests compare. The zero move is none.
 type move struct {
 	to   State
 	does string
 }
 
 // A table is one machine: an absent edge is refused and changes nothing.
-type table map[edge]move
+type table [numStates][numInputs]move
 
 // inboundEdges is the UAS side. While ringing, hanging up is refusing.
 var inboundEdges = table{
-	{Trying, InProgress}: {Early, "180"},
-	{Trying, InAnswer}:   {Answered, "200"},
-	{Trying, InRefuse}:   {Terminated, "480, ended"},
-	{Trying, InCancel}:   {Terminated, "200 to CANCEL, 487, cancelled, ended"}, // RFC 3261 §9.2
-
-	{Early, InProgress}: {Early, "180"},
-	{Early, InAnswer}:   {Answered, "200"},
-	{Early, InRefuse}:   {Terminated, "480, ended"},
-	{Early, InCancel}:   {Terminated, "200 to CANCEL, 487, cancelled, ended"},
-	{Early, InBye}:      {Terminated, "200 to BYE, 487, cancelled, ended"}, // a caller may end an early dialog with BYE, RFC 3261 §15
-
-	{Answered, InAck}:     {Confirmed, "acked"},
-	{Answered, InBye}:     {Terminated, "200 to BYE, bye, ended"}, // it overtook the ACK
-	{Answered, InHangup}:  {Closing, ""},
-	{Answered, InAckLost}: {Terminating, "ack_lost, BYE"}, // RFC 3261 §13.3.1.4
-
-	{Closing, InAck}:     {Terminating, "BYE"},
-	{Closing, InAckLost}: {Terminating, "BYE"},
-	{Closing, InBye}:     {Terminated, "200 to BYE, ended"},
-
-	{Confirmed, InAck}:     {Confirmed, ""}, // again
-	{Confirmed, InBye}:     {Terminated, "200 to BYE, bye, ended"},
-	{Confirmed, InHangup}:  {Terminating, "BYE"},
-	{Confirmed, InAckLost}: {Terminating, "ack_lost, BYE"}, // of a re-INVITE
-	{Confirmed, InLost}:    {Terminating, "lost, BYE"},
-
-	{Terminating, InAck}:  {Terminating, ""},
-	{Terminating, InBye}:  {Terminating, "200 to BYE"}, // BYE crossed BYE
-	{Terminating, InGone}: {Terminated, "ended"},
+	Trying: {
+		InProgress: {Early, "180"},
+		InAnswer:   {Answered, "200"},
+		InRefuse:   {Terminated, "480, ended"},
+		InCancel:   {Terminated, "200 to CANCEL, 487, cancelled, ended"}, // RFC 3261 §9.2
+	},
+	Early: {
+		InProgress: {Early, "180"},
+		InAnswer:   {Answered, "200"},
+		InRefuse:   {Terminated, "480, ended"},
+		InCancel:   {Terminated, "200 to CANCEL, 487, cancelled, ended"},
+		InBye:      {Terminated, "200 to BYE, 487, cancelled, ended"}, // a caller may end an early dialog with BYE, RFC 3261 §15
+	},
+	Answered: {
+		InAck:     {Confirmed, "acked"},
+		InBye:     {Terminated, "200 to BYE, bye, ended"}, // it overtook the ACK
+		InHangup:  {Closing, ""},
+		InAckLost: {Terminating, "ack_lost, BYE"}, // RFC 3261 §13.3.1.4
+	},
+	Closing: {
+		InAck:     {Terminating, "BYE"},
+		InAckLost: {Terminating, "BYE"},
+		InBye:     {Terminated, "200 to BYE, ended"},
+	},
+	Confirmed: {
+		InAck:     {Confirmed, ""}, // again
+		InBye:     {Terminated, "200 to BYE, bye, ended"},
+		InHangup:  {Terminating, "BYE"},
+		InAckLost: {Terminating, "ack_lost, BYE"}, // of a re-INVITE
+		InLost:    {Terminating, "lost, BYE"},
+	},
+	Terminating: {
+		InAck:  {Terminating, ""},
+		InBye:  {Terminating, "200 to BYE"}, // BYE crossed BYE
+		InGone: {Terminated, "ended"},
+	},
 }
 
 // outboundEdges is the UAC side. Further 2xx of the INVITE move nothing: the
 // same tag is acknowledged again, another one acknowledged and ended.
 var outboundEdges = table{
-	{Trying, InProgress}: {Early, "progress"},
-	{Trying, InAnswer}:   {Answered, "accepted"},
-	{Trying, InRefuse}:   {Terminated, "refused, ended"},
-	{Trying, InHangup}:   {CancelPending, ""},
-
-	{Early, InProgress}: {Early, "progress"},
-	{Early, InAnswer}:   {Answered, "accepted"},
-	{Early, InRefuse}:   {Terminated, "refused, ended"},
-	{Early, InHangup}:   {Cancelling, "CANCEL"},
-	{Early, InRangOut}:  {Cancelling, "refused, CANCEL"},
-
-	{CancelPending, InProgress}: {Cancelling, "CANCEL"}, // now it may leave
-	{CancelPending, InAnswer}:   {Terminating, "ACK, BYE"},
-	{CancelPending, InRefuse}:   {Terminated, "ended"},
-
-	{Cancelling, InProgress}: {Cancelling, ""},
-	{Cancelling, InAnswer}:   {Terminating, "ACK, BYE"}, // it crossed our CANCEL
-	{Cancelling, InRefuse}:   {Terminated, "ended"},     // 487, or nothing for 64*T1 (RFC 3261 §9.1)
-
-	{Answered, InAck}:    {Confirmed, "ACK"},
-	{Answered, InHangup}: {Terminating, "ACK, BYE"},
-	{Answered, InBye}:    {Terminated, "200 to BYE, ACK, bye, ended"},
-
-	{Confirmed, InHangup}:  {Terminating, "BYE"},
-	{Confirmed, InBye}:     {Terminated, "200 to BYE, bye, ended"},
-	{Confirmed, InAckLost}: {Terminating, "ack_lost, BYE"}, // of a re-INVITE
-	{Confirmed, InLost}:    {Terminating, "lost, BYE"},
-
-	{Terminating, InBye}:  {Terminating, "200 to BYE"},
-	{Terminating, InGone}: {Terminated, "ended"},
+	Trying: {
+		InProgress: {Early, "progress"},
+		InAnswer:   {Answered, "accepted"},
+		InRefuse:   {Terminated, "refused, ended"},
+		InHangup:   {CancelPending, ""},
+	},
+	Early: {
+		InProgress: {Early, "progress"},
+		InAnswer:   {Answered, "accepted"},
+		InRefuse:   {Terminated, "refused, ended"},
+		InHangup:   {Cancelling, "CANCEL"},
+		InRangOut:  {Cancelling, "refused, CANCEL"},
+	},
+	CancelPending: {
+		InProgress: {Cancelling, "CANCEL"}, // now it may leave
+		InAnswer:   {Terminating, "ACK, BYE"},
+		InRefuse:   {Terminated, "ended"},
+	},
+	Cancelling: {
+		InProgress: {Cancelling, ""},
+		InAnswer:   {Terminating, "ACK, BYE"}, // it crossed our CANCEL
+		InRefuse:   {Terminated, "ended"},     // 487, or nothing for 64*T1 (RFC 3261 §9.1)
+	},
+	Answered: {
+		InAck:    {Confirmed, "ACK"},
+		InHangup: {Terminating, "ACK, BYE"},
+		InBye:    {Terminated, "200 to BYE, ACK, bye, ended"},
+	},
+	Confirmed: {
+		InHangup:  {Terminating, "BYE"},
+		InBye:     {Terminated, "200 to BYE, bye, ended"},
+		InAckLost: {Terminating, "ack_lost, BYE"}, // of a re-INVITE
+		InLost:    {Terminating, "lost, BYE"},
+	},
+	Terminating: {
+		InBye:  {Terminating, "200 to BYE"},
+		InGone: {Terminated, "ended"},
+	},
 }
 
 // askedEdges is a re-INVITE of the peer's. A further one shows that the peer has
 // the 2xx to the last, or the refusal, as well as its ACK would.
 var askedEdges = table{
-	{Idle, InInvite}: {Trying, "100 to INVITE, reoffered"},
-
-	{Trying, InInvite}: {Trying, "500 to INVITE"}, // RFC 3261 §14.2
-	{Trying, InAnswer}: {Answered, "200"},
-	{Trying, InRefuse}: {Refusing, "488"},
-	{Trying, InCancel}: {Refusing, "200 to CANCEL, 487, withdrawn"},
-	{Trying, InHangup}: {Refusing, "487"}, // RFC 3261 §15.1.2
-
-	{Answered, InAck}:     {Idle, "acked"},
-	{Answered, InInvite}:  {Trying, "acked, 100 to INVITE, reoffered"},
-	{Answered, InAckLost}: {Idle, "ack_lost, BYE"},
-	{Answered, InHangup}:  {Idle, ""},
-
-	{Refusing, InAck}:    {Idle, ""}, // or no ACK in 64*T1
-	{Refusing, InInvite}: {Trying, "100 to INVITE, reoffered"},
-	{Refusing, InHangup}: {Idle, ""},
+	Idle: {
+		InInvite: {Trying, "100 to INVITE, reoffered"},
+	},
+	Trying: {
+		InInvite: {Trying, "500 to INVITE"}, // RFC 3261 §14.2
+		InAnswer: {Answered, "200"},
+		InRefuse: {Refusing, "488"},
+		InCancel: {Refusing, "200 to CANCEL, 487, withdrawn"},
+		InHangup: {Refusing, "487"}, // RFC 3261 §15.1.2
+	},
+	Answered: {
+		InAck:     {Idle, "acked"},
+		InInvite:  {Trying, "acked, 100 to INVITE, reoffered"},
+		InAckLost: {Idle, "ack_lost, BYE"},
+		InHangup:  {Idle, ""},
+	},
+	Refusing: {
+		InAck:    {Idle, ""}, // or no ACK in 64*T1
+		InInvite: {Trying, "100 to INVITE, reoffered"},
+		InHangup: {Idle, ""},
+	},
 }
 
 // askingEdges is a re-INVITE of ours.
 var askingEdges = table{
-	{Idle, InReoffer}: {Waiting, ""},
-
-	{Waiting, InTurn}:   {Trying, "INVITE"},
-	{Waiting, InInvite}: {Idle, "rerefused"}, // the peer's comes first
-	{Waiting, InCancel}: {Idle, "rerefused"},
-	{Waiting, InHangup}: {Idle, ""},
-
-	{Trying, InProgress}: {Early, ""},
-	{Trying, InAnswer}:   {Answered, "reanswered"},
-	{Trying, InRefuse}:   {Idle, "rerefused"},
-	{Trying, InPending}:  {Waiting, ""}, // RFC 3261 §14.1
-	{Trying, InLost}:     {Idle, "lost, BYE"},
-	{Trying, InInvite}:   {Trying, "491 to INVITE"}, // RFC 3261 §14.2
-	{Trying, InCancel}:   {CancelPending, ""},
-	{Trying, InHangup}:   {Terminating, ""},
-
-	{Early, InProgress}: {Early, ""},
-	{Early, InAnswer}:   {Answered, "reanswered"},
-	{Early, InRefuse}:   {Idle, "rerefused"},
-	{Early, InPending}:  {Waiting, ""},
-	{Early, InLost}:     {Idle, "lost, BYE"},
-	{Early, InInvite}:   {Early, "491 to INVITE"},
-	{Early, InCancel}:   {Cancelling, "CANCEL"},
-	{Early, InRangOut}:  {Cancelling, "CANCEL"},
-	{Early, InHangup}:   {Terminating, ""},
-
-	{CancelPending, InProgress}: {Cancelling, "CANCEL"},
-	{CancelPending, InAnswer}:   {Answered, "reanswered"},
-	{CancelPending, InRefuse}:   {Idle, "rerefused"},
-	{CancelPending, InPending}:  {Idle, "rerefused"},
-	{CancelPending, InLost}:     {Idle, "lost, BYE"},
-	{CancelPending, InInvite}:   {CancelPending, "491 to INVITE"},
-	{CancelPending, InHangup}:   {Terminating, ""},
-
-	{Cancelling, InProgress}: {Cancelling, ""},
-	{Cancelling, InAnswer}:   {Answered, "reanswered"}, // it crossed our CANCEL
-	{Cancelling, InRefuse}:   {Idle, "rerefused"},
-	{Cancelling, InPending}:  {Idle, "rerefused"},
-	{Cancelling, InLost}:     {Idle, "lost, BYE"},
-	{Cancelling, InInvite}:   {Cancelling, "491 to INVITE"},
-	{Cancelling, InHangup}:   {Terminating, ""},
-
-	{Answered, InAck}:    {Idle, "ACK"},
-	{Answered, InInvite}: {Answered, "491 to INVITE"},
-	{Answered, InHangup}: {Idle, "ACK"},
-
+	Idle: {
+		InReoffer: {Waiting, ""},
+	},
+	Waiting: {
+		InTurn:   {Trying, "INVITE"},
+		InInvite: {Idle, "rerefused"}, // the peer's comes first
+		InCancel: {Idle, "rerefused"},
+		InHangup: {Idle, ""},
+	},
+	Trying: {
+		InProgress: {Early, ""},
+		InAnswer:   {Answered, "reanswered"},
+		InRefuse:   {Idle, "rerefused"},
+		InPending:  {Waiting, ""}, // RFC 3261 §14.1
+		InLost:     {Idle, "lost, BYE"},
+		InInvite:   {Trying, "491 to INVITE"}, // RFC 3261 §14.2
+		InCancel:   {CancelPending, ""},
+		InHangup:   {Terminating, ""},
+	},
+	Early: {
+		InProgress: {Early, ""},
+		InAnswer:   {Answered, "reanswered"},
+		InRefuse:   {Idle, "rerefused"},
+		InPending:  {Waiting, ""},
+		InLost:     {Idle, "lost, BYE"},
+		InInvite:   {Early, "491 to INVITE"},
+		InCancel:   {Cancelling, "CANCEL"},
+		InRangOut:  {Cancelling, "CANCEL"},
+		InHangup:   {Terminating, ""},
+	},
+	CancelPending: {
+		InProgress: {Cancelling, "CANCEL"},
+		InAnswer:   {Answered, "reanswered"},
+		InRefuse:   {Idle, "rerefused"},
+		InPending:  {Idle, "rerefused"},
+		InLost:     {Idle, "lost, BYE"},
+		InInvite:   {CancelPending, "491 to INVITE"},
+		InHangup:   {Terminating, ""},
+	},
+	Cancelling: {
+		InProgress: {Cancelling, ""},
+		InAnswer:   {Answered, "reanswered"}, // it crossed our CANCEL
+		InRefuse:   {Idle, "rerefused"},
+		InPending:  {Idle, "rerefused"},
+		InLost:     {Idle, "lost, BYE"},
+		InInvite:   {Cancelling, "491 to INVITE"},
+		InHangup:   {Terminating, ""},
+	},
+	Answered: {
+		InAck:    {Idle, "ACK"},
+		InInvite: {Answered, "491 to INVITE"},
+		InHangup: {Idle, "ACK"},
+	},
 	// The leg has ended meanwhile; a 2xx is acknowledged all the same.
-	{Terminating, InAnswer}:  {Idle, "ACK"},
-	{Terminating, InRefuse}:  {Idle, ""},
-	{Terminating, InPending}: {Idle, ""},
-	{Terminating, InLost}:    {Idle, ""},
-	{Terminating, InRangOut}: {Terminating, "CANCEL"},
+	Terminating: {
+		InAnswer:  {Idle, "ACK"},
+		InRefuse:  {Idle, ""},
+		InPending: {Idle, ""},
+		InLost:    {Idle, ""},
+		InRangOut: {Terminating, "CANCEL"},
+	},
 }
 
-func (t table) next(s State, in Input) (State, bool) {
-	m, ok := t[edge{s, in}]
-	return m.to, ok
+func (t *table) next(s State, in Input) (State, bool) {
+	m := &t[s][in]
+	return m.to, *m != move{}
 }
 
 // Live reports whether the leg still owes the network something.
@@ -261,12 +285,12 @@ func Machines() []Machine {
 	}
 }
 
-func (t table) machine(name string) Machine {
+func (t *table) machine(name string) Machine {
 	m := Machine{Name: name}
 	seen := map[State]bool{}
 	for s := range numStates {
 		for in := range numInputs {
-			if e, ok := t[edge{s, in}]; ok {
+			if e := t[s][in]; e != (move{}) {
 				seen[s], seen[e.to] = true, true
 				m.Edges = append(m.Edges, Edge{From: s.String(), Input: in.String(), To: e.to.String(), Actions: e.does})
 			}

@@ -32,11 +32,11 @@ type ack struct {
 }
 
 // table is the leg's own.
-func (s *usage) table() table {
+func (s *usage) table() *table {
 	if s.Ours {
-		return outboundEdges
+		return &outboundEdges
 	}
-	return inboundEdges
+	return &inboundEdges
 }
 
 // bye ends the dialog.

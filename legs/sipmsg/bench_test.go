@@ -55,6 +55,22 @@ func BenchmarkParseINVITE(b *testing.B) {
 	}
 }
 
+// BenchmarkRoomINVITE is what a reader does, which has rooms.
+func BenchmarkRoomINVITE(b *testing.B) { benchmarkRoom(b, carrierINVITE) }
+func BenchmarkRoomOK(b *testing.B)     { benchmarkRoom(b, carrierOK) }
+
+func benchmarkRoom(b *testing.B, datagram []byte) {
+	var room sipmsg.Room
+	b.ReportAllocs()
+	b.SetBytes(int64(len(datagram)))
+	for b.Loop() {
+		if _, err := room.Parse(datagram); err != nil {
+			b.Fatal(err)
+		}
+		room.Clear()
+	}
+}
+
 // carrierOK is the answer of the far end to an INVITE of ours.
 var carrierOK = crlf(`
 SIP/2.0 200 OK

@@ -36,7 +36,14 @@ func (r *Room) StampReceived(src netip.AddrPort) {
 
 // Clear empties the Room. Its message must not be used any more, nor what is in
 // the Room of a copy of that.
-func (r *Room) Clear() { *r = Room{} }
+func (r *Room) Clear() {
+	for _, list := range [...][]Address{r.m.Contacts, r.m.Routes, r.m.RecordRoutes} {
+		clear(list)
+	}
+	clear(r.m.Vias)
+	clear(r.params[:])
+	r.m, r.free = Message{}, paramRoom{}
+}
 
 // lists gives each kind of list its place, for at most so many values: in the Room
 // when there is space, else in an allocation for all of the kind.
