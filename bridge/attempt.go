@@ -19,10 +19,10 @@ type attempt struct {
 	leg      *legs.Outbound // nil until it is dialled
 	ours     netip.Addr     // our address towards it
 	media    side
-	timer    *legs.Timer // the ring timeout
-	answered time.Time   // monotonic; zero when it was not
-	held     bool        // it takes a place on its trunk
-	silenced bool        // no Reason header may reach it
+	alarm    legs.Alarm // the ring timeout; once it is answered, the journal's
+	answered time.Time  // monotonic; zero when it was not
+	held     bool       // it takes a place on its trunk
+	silenced bool       // no Reason header may reach it
 }
 
 // dial makes attempt no: it finds the gateway, opens its media ports and sends
@@ -49,7 +49,7 @@ func (k *call) dial(c *legs.Core, no int) {
 		k.apply(c, event{in: Failed, attempt: no, status: 500, why: ByTransport})
 		return
 	}
-	a.timer = c.Schedule(c.Now().Add(t.RingTimeout.Std()), a)
+	c.Set(&a.alarm, c.Now().Add(t.RingTimeout.Std()), a)
 	if addr, ok := legs.Literal(uri); ok {
 		k.found(c, a, uri, []netip.AddrPort{addr}, nil)
 		return
@@ -157,7 +157,7 @@ func (w Why) status() int {
 // over closes the attempt's part of the record and gives back what it holds.
 // The first time counts.
 func (a *attempt) over(c *legs.Core, end cdr.EndReason) {
-	a.stopTimer()
+	a.alarm.Stop()
 	if r, room := a.rec(); r.EndedAt == nil {
 		room.ended, room.end = stamp(c), end
 		r.EndedAt, r.EndReason = &room.ended, &room.end
@@ -180,13 +180,6 @@ func (a *attempt) giveBack() {
 // settle lets go of what only the way to the answer needed.
 func (a *attempt) settle() {
 	a.target, a.media.offer, a.media.answer = nil, nil, nil
-}
-
-func (a *attempt) stopTimer() {
-	if a.timer != nil {
-		a.timer.Stop()
-		a.timer = nil
-	}
 }
 
 // rec is the attempt's part of the record.

@@ -175,7 +175,7 @@ func (k *call) answer() {
 	k.rec.sent(200)
 	k.in.Answer(k.reply.newTag, k.reply.headers, k.reply.body)
 	k.setup, k.reply = setup{}, reply{}
-	k.attempt.stopTimer()
+	k.attempt.alarm.Stop()
 	k.media.settle(k.b.cfg.MediaTimeout, &k.attempt.media)
 	k.attempt.settle()
 	k.b.metrics.answered.Inc()

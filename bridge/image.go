@@ -101,16 +101,16 @@ func (b *Bridge) read(c *legs.Core, raw []byte, media map[uint64]*handles) error
 		}
 		cell.calls[k.ref] = k
 	}
-	arm(func(name string) (legs.Wakeable, **legs.Timer) {
+	arm(func(name string) (legs.Wakeable, *legs.Alarm) {
 		kind, n := alarmOf(name)
 		k := cell.calls[n]
 		switch {
 		case kind == endedAlarm && n < uint64(len(img.Waiting)):
 			return &ended{b: b, rec: img.Waiting[n]}, nil
 		case kind == ringAlarm && k != nil && k.attempt != nil:
-			return k.attempt, &k.attempt.timer
-		case kind == journalAlarm && k != nil:
-			return (*unwritten)(k), nil
+			return k.attempt, &k.attempt.alarm
+		case kind == journalAlarm && k != nil && k.attempt != nil:
+			return (*unwritten)(k), &k.attempt.alarm
 		}
 		return nil, nil
 	})

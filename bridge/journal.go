@@ -10,7 +10,7 @@ import (
 // journalAnswer writes the answer record; the caller is answered when it is on
 // disk. A full queue is the same as a disk that refuses.
 func (k *call) journalAnswer(c *legs.Core) {
-	k.attempt.stopTimer()
+	k.attempt.alarm.Stop()
 	b, r := k.b, k.rec
 	r.answered, k.answered = stamp(c), c.Now()
 	r.AnsweredAt, r.Media = &r.answered, k.media.stats(&r.media)
@@ -24,7 +24,7 @@ func (k *call) journalAnswer(c *legs.Core) {
 		k.apply(c, event{in: Unjournaled})
 		return
 	}
-	k.attempt.timer = c.Schedule(c.Now().Add(b.cfg.JournalPatience), (*unwritten)(k))
+	c.Set(&k.attempt.alarm, c.Now().Add(b.cfg.JournalPatience), (*unwritten)(k))
 }
 
 // written is what became of an answer record.

@@ -192,7 +192,7 @@ func (k *call) closeRecord(c *legs.Core, a action) {
 func (k *call) giveBack() {
 	k.media.close()
 	if k.attempt != nil {
-		k.attempt.stopTimer()
+		k.attempt.alarm.Stop()
 		k.attempt.giveBack()
 	}
 	if k.held {

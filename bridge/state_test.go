@@ -22,7 +22,7 @@ func TestNoFieldIsForgotten(t *testing.T) {
 		},
 		{
 			reflect.TypeFor[attempt](),
-			[]string{"no", "target", "leg", "ours", "media", "answered", "held", "silenced", "timer"}, // timer: an alarm of the Image
+			[]string{"no", "target", "leg", "ours", "media", "answered", "held", "silenced", "alarm"}, // alarm: of the Image
 			[]string{"call"},
 		},
 		{reflect.TypeFor[media](), []string{"offer", "shown", "origin", "lines", "bypass", "talkers", "draft"}, nil},

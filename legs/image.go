@@ -220,6 +220,8 @@ func (p *painter) alarm(t *Timer, name func(Wakeable) string) AlarmImage {
 		return AlarmImage{At: t.At(), Client: p.clients[(*clientTx)(in)]}
 	case wake:
 		return AlarmImage{At: t.At(), Name: name(in.w)}
+	case *Alarm:
+		return AlarmImage{At: t.At(), Name: name(in.who)}
 	}
 	return AlarmImage{At: t.At()}
 }

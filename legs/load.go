@@ -12,9 +12,9 @@ type loader struct {
 	clients []*clientTx
 }
 
-// A Sleeper says what an alarm of the bridge's wakes, and where its timer is
-// kept; nil for nobody and nowhere.
-type Sleeper func(name string) (who Wakeable, keep **Timer)
+// A Sleeper says what an alarm of the bridge's wakes, and the Alarm that it was,
+// if it was one; nil for nobody and none.
+type Sleeper func(name string) (who Wakeable, alarm *Alarm)
 
 // Load replaces all that the shard remembers by an Image, which must have been
 // written and read back meanwhile. The owners of the legs have to be named again,
@@ -152,12 +152,12 @@ func (ld *loader) arm(alarms []AlarmImage, sleeper Sleeper) {
 			tx := ld.clients[a.Client-1]
 			c.set(&tx.alarm, a.At, (*clientTimer)(tx))
 		default:
-			w, keep := sleeper(a.Name)
-			if w == nil {
-				continue
-			}
-			if t := c.Schedule(a.At, w); keep != nil {
-				*keep = t
+			switch w, alarm := sleeper(a.Name); {
+			case w == nil:
+			case alarm != nil:
+				c.Set(alarm, a.At, w)
+			default:
+				c.Schedule(a.At, w)
 			}
 		}
 	}

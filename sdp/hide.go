@@ -34,13 +34,16 @@ func (s *Session) Anonymise(o Origin) {
 // with CRLF line ends. The description itself stays as it is. It is written once,
 // into one piece of memory: this is all that media bypass needs.
 func (s *Session) Anonymous(o Origin) []byte {
-	if indexType(s.lines, 'o') < 0 || indexType(s.lines, 's') < 0 { // rare: a line to put in
+	at := indexType(s.lines, 'o')
+	if at < 0 || indexType(s.lines, 's') < 0 { // rare: a line to put in
 		c := s.Clone()
 		c.Anonymise(o)
 		return c.Bytes()
 	}
-	const longer = 96 // than the o= line that came
-	b := s.appendHead(make([]byte, 0, len(s.text)+longer), o)
+	var room [128]byte
+	origin := o.append(room[:0])
+	const more = 16 // for an s= line and a CNAME that are shorter than ours
+	b := s.appendHead(make([]byte, 0, max(len(s.text)-len(s.lines[at]), 0)+len(origin)+more), origin)
 	masks := cnames{id: o.ID}
 	for _, m := range s.media {
 		for _, line := range m.lines {
@@ -59,13 +62,13 @@ func (s *Session) Anonymous(o Origin) []byte {
 }
 
 // appendHead writes what Anonymise leaves of the session's own lines, which have
-// an o= and an s=.
-func (s *Session) appendHead(b []byte, o Origin) []byte {
+// an o= and an s=, with that o= line.
+func (s *Session) appendHead(b, origin []byte) []byte {
 	var named, titled bool
 	for _, line := range s.lines {
 		switch {
 		case line[0] == 'o' && !named:
-			b, named = o.append(b), true
+			b, named = append(b, origin...), true
 		case line[0] == 's' && !titled:
 			b, titled = append(b, "s=-"...), true
 		case line[0] == 'o' || line[0] == 's' || speaksOfPeer(line):
