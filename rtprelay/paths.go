@@ -33,12 +33,13 @@ func (p *paths) open(st *Stream) {
 	*st.ports.holder(st.port) = st
 }
 
-// close cuts all streams of a session and forgets them; session.mu is held.
-func (p *paths) close(all []*Stream, now time.Duration) {
+// close forgets all streams of a session. They need not be cut: no path leads
+// to them any more, and the worker closes them before the packets of its next
+// batch. session.mu is held.
+func (p *paths) close(all []*Stream) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, st := range all {
-		st.joinLocked(nil, now)
 		p.closeLocked(st)
 	}
 }

@@ -155,7 +155,7 @@ func (s *Session) Close() {
 		return
 	}
 	s.closed = true
-	s.relay.paths.close(s.streams, s.relay.now())
+	s.relay.paths.close(s.streams)
 	for _, st := range s.streams {
 		st.closed = true
 	}

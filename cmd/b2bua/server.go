@@ -201,6 +201,7 @@ func (s *server) startMedia(context.Context) (err error) {
 	s.relay, err = rtprelay.New(rtprelay.Config{
 		Networks: networks, Workers: m.Workers, Quarantine: offWhenZero(m.Quarantine),
 		LearnWindow: m.LearnWindow, MaxSessions: m.MaxSessions, BatchDelay: offWhenZero(m.BatchDelay),
+		SpareSockets: offWhenZero(m.SpareSockets), SpareIdle: m.SpareIdle,
 		Events: func(batch []rtprelay.Event) { s.bridge.MediaEvents(batch) },
 		Logger: s.log, Metrics: rtprelay.NewMetrics(s.reg),
 	})
@@ -216,11 +217,11 @@ func (s *server) startMedia(context.Context) (err error) {
 }
 
 // offWhenZero says to the relay what 0 means in the configuration.
-func offWhenZero(d time.Duration) time.Duration {
-	if d == 0 {
+func offWhenZero[T int | time.Duration](n T) T {
+	if n == 0 {
 		return -1
 	}
-	return d
+	return n
 }
 
 func (s *server) startSIP(context.Context) (err error) {

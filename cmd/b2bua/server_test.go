@@ -184,7 +184,7 @@ func TestStuckShard(t *testing.T) {
 func TestOffWhenZero(t *testing.T) {
 	t.Parallel()
 	if got := offWhenZero(0); got >= 0 {
-		t.Errorf("0 becomes %s, which the relay takes for its default", got)
+		t.Errorf("0 becomes %d, which the relay takes for its default", got)
 	}
 	if got := offWhenZero(time.Second); got != time.Second {
 		t.Errorf("1s becomes %s", got)

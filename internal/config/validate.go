@@ -137,6 +137,8 @@ func (v *validator) media() {
 	v.number("media.max_sessions", m.MaxSessions, 1, 1_000_000)
 	v.number("media.workers", m.Workers, 0, 256)
 	v.duration("media.batch_delay", m.BatchDelay, 0, 20*time.Millisecond)
+	v.number("media.spare_sockets", m.SpareSockets, 0, 1_000_000)
+	v.duration("media.spare_idle", m.SpareIdle, time.Second, time.Hour)
 	v.oneOf("media.fastpath", m.Fastpath, "auto", "off", "require")
 	if m.Fastpath == "require" {
 		v.fault("media.fastpath", m.Fastpath, "is not available in this build; use auto or off")
