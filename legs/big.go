@@ -1,6 +1,7 @@
 package legs
 
 import (
+	"bytes"
 	"errors"
 	"sync"
 	"syscall"
@@ -72,7 +73,7 @@ func (c *Core) again(tx *clientTx) {
 	c.small(tx.plain, transport.ErrGone)
 	c.clients.RemoveClient(tx.Key())
 	tx.way = way{flow: tx.plain}
-	c.begin(tx, tx.Method, tx.Branch, tx.Request)
+	c.begin(tx, tx.Method, tx.Branch, bytes.Clone(tx.Request)) // the connection may have it still
 }
 
 // target is what is remembered of a flow: any connection to the peer.

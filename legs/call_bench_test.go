@@ -150,7 +150,7 @@ func BenchmarkCall(b *testing.B) {
 		return shard.Seed{Key: [16]byte{r.lab.seeds}, Node: 1, Shard: id}
 	}
 	r.lab.stack.newSeed = fixed
-	r.lab.stack.memory.spoil = nil
+	r.lab.stack.memory.spoil, r.lab.stack.images.spoil = nil, false
 	r.lab.seeds = 0
 	d := r.establish("bench")
 	r.lab.hear(labPeer, d.bye)
@@ -158,6 +158,7 @@ func BenchmarkCall(b *testing.B) {
 	r.lab.hear(labPeer, d.byeOK)
 	r.lab.pass(40 * time.Second)
 	r.lab.empty()
+	r.lab.deaf = true
 	b.ReportAllocs()
 	for b.Loop() {
 		r.lab.seeds = 0

@@ -37,8 +37,9 @@ func (c *Core) response(p *packet) {
 	if invite && m.Status >= 300 && tx.Ack == nil {
 		tx.SetAck(leaving(tx.leg.ackOf(m), &c.stack.listeners[tx.flow.Listener]))
 	}
+	was := tx.Request
 	res := tx.Receive(m.Status, c.now)
-	c.applyClient(tx, res)
+	c.applyClient(tx, was, res)
 	switch {
 	case invite && isAnswer(m): // even after a refusal: every 2xx is acknowledged
 		tx.leg.heard(m)
@@ -103,13 +104,16 @@ func (c *Core) failed(tx *clientTx, method string, cause Cause) {
 	}
 }
 
-func (c *Core) applyClient(tx *clientTx, res txn.Result) {
+// applyClient does what a move of a transaction asks for. was is its request
+// before.
+func (c *Core) applyClient(tx *clientTx, was []byte, res txn.Result) {
 	if res.Do.Has(txn.SendStored) {
 		c.sendRequest(tx)
 	}
 	if res.Do.Has(txn.SendAck) && tx.Ack != nil {
 		c.send(tx.flow, tx.Ack)
 	}
+	c.spend(tx.flow, was, tx.Request)
 	c.set(&tx.alarm, res.Wake, (*clientTimer)(tx))
 	if res.Do.Has(txn.Done) {
 		c.clients.RemoveClient(tx.Key())
@@ -138,7 +142,8 @@ type clientTimer clientTx
 func (t *clientTimer) enter(c *Core) {
 	tx := (*clientTx)(t)
 	c.leg = tx.leg
-	c.applyClient(tx, tx.Fire(c.now))
+	was := tx.Request
+	c.applyClient(tx, was, tx.Fire(c.now))
 }
 
 // unsent is a request that the kernel refused to send, or that the network says
@@ -173,7 +178,8 @@ func (u unsent) enter(c *Core) {
 		c.again(tx)
 		return
 	}
-	c.applyClient(tx, tx.Fail(c.now))
+	was := tx.Request
+	c.applyClient(tx, was, tx.Fail(c.now))
 }
 
 // samePeer compares without the zone, which has more than one name.

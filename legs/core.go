@@ -29,6 +29,7 @@ type Core struct {
 	next   int                  // the first of them that is not delivered yet
 	out    []transport.Outgoing // written when the shard is drained
 	pen    pen                  // for what is written outside a step
+	spent  [][]byte             // images that are free when out is empty
 
 	// Whose work is in hand, for the panic fence; all nil between inputs.
 	hand  *serverTx // of the request in hand
@@ -168,6 +169,9 @@ func (c *Core) Resolve(uri sipmsg.URI, done func(*Core, []netip.AddrPort, error)
 // enter runs one input and everything that follows from it.
 func (c *Core) enter(in input, now time.Time) {
 	c.now = now
+	if len(c.out) == 0 && len(c.spent) > 0 {
+		c.spare()
+	}
 	in.enter(c)
 	c.deliver()
 	c.rest()

@@ -1,8 +1,6 @@
 package legs
 
 import (
-	"bytes"
-
 	"b2bua/legs/sipmsg"
 )
 
@@ -90,19 +88,22 @@ func (d *draft) withAll(list []sipmsg.Header) {
 	d.Headers = append(d.Headers, list...)
 }
 
-// A pen writes messages: as bytes, and not one more, for some are kept for 64*T1.
-// It keeps what it has written on last, unless that was uncommonly long.
-type pen []byte
+// A pen writes messages: into images, of which some are kept for 64*T1. It keeps
+// what it has written on last, unless that was uncommonly long.
+type pen struct {
+	scratch []byte
+	images  *images
+}
 
 const penKeeps = 2048
 
 func (p *pen) write(m *sipmsg.Message) ([]byte, error) {
-	raw, err := m.Append((*p)[:0])
+	raw, err := m.Append(p.scratch[:0])
 	if err != nil {
 		return nil, err
 	}
 	if cap(raw) <= penKeeps {
-		*p = raw
+		p.scratch = raw
 	}
-	return bytes.Clone(raw), nil
+	return p.images.keep(raw), nil
 }

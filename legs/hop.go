@@ -75,7 +75,7 @@ func (c *Core) begin(tx *clientTx, method, branch string, raw []byte) {
 	if tx.flow.Conn != 0 && method != "CANCEL" { // nobody waits for what becomes of that
 		c.stack.dependents.add(tx.flow.Conn, c.shard.ID)
 	}
-	c.applyClient(tx, res)
+	c.applyClient(tx, nil, res)
 }
 
 // toward sends when the way is known. What a leg sends keeps its order, whatever

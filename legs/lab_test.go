@@ -1,6 +1,7 @@
 package legs
 
 import (
+	"bytes"
 	"context"
 	"net/netip"
 	"strings"
@@ -39,6 +40,7 @@ type lab struct {
 	seeds byte
 
 	wire   []transport.Outgoing // said and not looked at yet
+	deaf   bool                 // nobody listens to the wire
 	events []Event
 	in     []*Inbound
 	invs   []*Invite
@@ -64,7 +66,7 @@ func newLab(t tb) *lab {
 	if l.stack, err = newStack(cfg); err != nil {
 		t.Fatalf("%v", err)
 	}
-	l.stack.memory.spoil = spoiled
+	l.stack.memory.spoil, l.stack.images.spoil = spoiled, true
 	l.stack.newSeed = func(id shard.ID) shard.Seed {
 		l.seeds++
 		return shard.Seed{Key: [16]byte{l.seeds}, Node: 1, Shard: id}
@@ -74,7 +76,15 @@ func newLab(t tb) *lab {
 }
 
 // Write keeps what the stack says (wire).
-func (l *lab) Write(batch []transport.Outgoing) { l.wire = append(l.wire, batch...) }
+func (l *lab) Write(batch []transport.Outgoing) {
+	if l.deaf {
+		return
+	}
+	for _, o := range batch {
+		o.Data = bytes.Clone(o.Data)
+		l.wire = append(l.wire, o)
+	}
+}
 
 // Select knows one listener (wire).
 func (l *lab) Select(_, proto string, dst netip.AddrPort) (int, bool) {

@@ -120,7 +120,7 @@ func (l *Outbound) finished()         { l.step(nil, l.gone) }
 func (l *Inbound) request(m *sipmsg.Message, tx *serverTx) {
 	l.step(tx, func(out *script) { l.receive(out, m) })
 	if m.Method == "ACK" && l.tx != nil && l.InboundState.Answer.Bytes == nil {
-		l.core.applyServer(l.tx, l.tx.Receive("ACK", l.core.now)) // lets go of the 2xx
+		l.core.acknowledged(l.tx)
 	}
 	l.core.acked(l, m, l.Asked)
 }
@@ -135,7 +135,7 @@ func (c *Core) acked(l leg, m *sipmsg.Message, under *asked) {
 	if r := l.base(); m.Method == "ACK" && under == nil && r.asked != nil {
 		tx := r.asked
 		r.asked = nil
-		c.applyServer(tx, tx.Receive("ACK", c.now))
+		c.acknowledged(tx)
 	}
 }
 
@@ -202,7 +202,7 @@ func (l *Outbound) step(tx *serverTx, move func(*script)) {
 func (c *Core) collect(move func(*script)) *script {
 	out, ok := c.stack.scripts.Get().(*script)
 	if !ok {
-		out = &script{timers: c.stack.base}
+		out = &script{timers: c.stack.base, pen: pen{images: &c.stack.images}}
 	}
 	out.now = c.now
 	move(out)
@@ -277,7 +277,7 @@ func (c *Core) cancelInvite(l leg, a *action) {
 	}
 	tx := &clientTx{leg: l, quiet: true, way: way{flow: invite.flow}, cseq: a.msg.CSeq}
 	c.open(tx, a.msg.Method, a.branch, raw)
-	c.applyClient(invite, invite.Cancelled(c.now))
+	c.applyClient(invite, nil, invite.Cancelled(c.now)) // it keeps what it has
 }
 
 // forget makes the leg unreachable: a request for it is answered 481.

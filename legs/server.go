@@ -61,7 +61,7 @@ func (c *Core) request(p *packet) {
 	}
 	if tx, ok := c.servers.Server(p.key); ok {
 		c.stack.metrics.retransmissions.WithLabelValues("received").Inc()
-		c.applyServer(tx, tx.Receive(m.Method, c.now))
+		c.applyServer(tx, nil, tx.Receive(m.Method, c.now)) // it keeps what it has
 		return
 	}
 	switch {
@@ -81,7 +81,7 @@ func (c *Core) ack(p *packet) {
 	if tx, ok := c.servers.Server(p.key); ok && tx.State != txn.Accepted {
 		if r, _ := tx.peer(); r == nil || c.plausible(r, p.flow) {
 			c.leg = tx.leg
-			c.applyServer(tx, tx.Receive("ACK", c.now))
+			c.acknowledged(tx)
 		} else {
 			c.stray("source")
 		}
@@ -253,7 +253,7 @@ func (c *Core) newServer(p *packet) *serverTx {
 	tx.Server, res = txn.NewServer(txn.KindOf(p.msg.Method), p.msg.Method, flow.Conn != 0, c.now, &c.stack.cfg.Timers)
 	c.servers.AddServer(tx.key, p.merge, tx)
 	c.hand, p.tx = tx, tx
-	c.applyServer(tx, res)
+	c.applyServer(tx, nil, res)
 	return tx
 }
 
@@ -275,16 +275,36 @@ func (c *Core) answer(tx *serverTx, m *sipmsg.Message) {
 
 func (c *Core) answerRaw(tx *serverTx, status int, raw []byte) {
 	c.stack.metrics.response(sent, tx.Method, status)
-	c.applyServer(tx, tx.Respond(status, raw, c.now))
+	was := tx.unshared()
+	c.applyServer(tx, was, tx.Respond(status, raw, c.now))
 	if status >= 200 {
 		tx.req = nil
 	}
 }
 
-func (c *Core) applyServer(tx *serverTx, res txn.Result) {
+// acknowledged lets go of the final response to an INVITE, which nobody else has
+// any more.
+func (c *Core) acknowledged(tx *serverTx) {
+	was := tx.Response
+	c.applyServer(tx, was, tx.Receive("ACK", c.now))
+}
+
+// unshared is the stored response, unless it is a 2xx to an INVITE: its leg may
+// have that as well.
+func (tx *serverTx) unshared() []byte {
+	if tx.State == txn.Accepted {
+		return nil
+	}
+	return tx.Response
+}
+
+// applyServer does what a move of a transaction asks for. was is what it had stored
+// before, if that is nobody else's.
+func (c *Core) applyServer(tx *serverTx, was []byte, res txn.Result) {
 	if res.Do.Has(txn.SendStored) {
 		c.send(tx.flow, tx.Response)
 	}
+	c.spend(tx.flow, was, tx.Response)
 	if res.Do.Has(txn.Done) {
 		c.servers.RemoveServer(tx.key)
 		if in, ok := tx.leg.(*Inbound); ok && in.tx == tx {
@@ -305,5 +325,6 @@ func (t *serverTimer) enter(c *Core) {
 	if tx.leg != nil {
 		c.leg = tx.leg
 	}
-	c.applyServer(tx, tx.Fire(c.now))
+	was := tx.unshared()
+	c.applyServer(tx, was, tx.Fire(c.now))
 }

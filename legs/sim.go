@@ -1,6 +1,7 @@
 package legs
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"net/netip"
@@ -30,7 +31,7 @@ func Simulate(cfg Config, send func(transport.Outgoing)) (*Sim, error) {
 		return nil, err
 	}
 	s := &Sim{Stack: stack, send: send}
-	stack.memory.spoil = spoiled
+	stack.memory.spoil, stack.images.spoil = spoiled, true
 	stack.newSeed = func(id shard.ID) shard.Seed {
 		s.seeds++
 		return shard.Seed{Key: [16]byte{byte(s.seeds), byte(s.seeds >> 8), byte(s.seeds >> 16)}, Node: cfg.Node, Shard: id}
@@ -90,6 +91,7 @@ type simWire struct{ *Sim }
 
 func (w simWire) Write(batch []transport.Outgoing) {
 	for _, o := range batch {
+		o.Data = bytes.Clone(o.Data) // to be kept
 		w.send(o)
 	}
 }

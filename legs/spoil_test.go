@@ -1,9 +1,12 @@
 package legs
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"testing"
+	"time"
 
 	"b2bua/legs/sipmsg"
 )
@@ -86,4 +89,38 @@ func asJSON(t *testing.T, v any) string {
 		t.Fatal(err)
 	}
 	return string(b)
+}
+
+// What a transaction lets go of is spoiled in tests, but not before it has been
+// written: the wire never hears of it.
+func TestImagesAreGivenBack(t *testing.T) {
+	r := newRelay(t)
+	d := r.establish("images")
+	tx := r.pair.in.tx
+	if tx == nil || tx.Response != nil {
+		t.Fatalf("%+v", tx)
+	}
+	r.lab.hear(labPeer, d.bye)
+	r.lab.pass(40 * time.Second)
+	for _, o := range r.lab.said() {
+		if bytes.Contains(o.Data, []byte("??")) {
+			t.Errorf("said %q", o.Data)
+		}
+	}
+	var g images
+	raw := g.keep([]byte("ACK sip:a SIP/2.0"))
+	if g.free(raw); cap(raw) != imageStep {
+		t.Errorf("room for %d bytes", cap(raw))
+	}
+	g.spoil = true
+	other := g.keep(raw)
+	if g.free(other); string(other) != strings.Repeat("?", len(raw)) {
+		t.Errorf("not spoiled: %q", other)
+	}
+	for _, n := range []int{0, 1, imageStep, imageStep + 1, imageStep * imageSizes, imageStep*imageSizes + 1} {
+		b := make([]byte, n)
+		if kept := g.keep(b); len(kept) != n || cap(kept) >= n+imageStep {
+			t.Errorf("%d bytes: room for %d", n, cap(kept))
+		}
+	}
 }

@@ -70,6 +70,7 @@ type Stack struct {
 	cores      [shard.Count]*Core
 	recent     recent
 	memory     memory
+	images     images
 	scripts    sync.Pool // of *script
 	tcpless    tcpless
 	dependents dependents
@@ -149,7 +150,7 @@ func newStack(cfg Config) (*Stack, error) {
 	})
 	for i := range s.cores {
 		sh := s.shards.Shard(shard.ID(i))
-		c := &Core{stack: s, shard: sh, legs: make(map[string]leg)}
+		c := &Core{stack: s, shard: sh, legs: make(map[string]leg), pen: pen{images: &s.images}}
 		sh.State, s.cores[i] = c, c
 	}
 	return s, nil
