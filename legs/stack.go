@@ -22,8 +22,10 @@ type Config struct {
 	Node      uint16 // written into every id
 	Product   string // User-Agent and Server; empty sends none
 	Listeners []transport.ListenerConfig
-	Sockets   int        // per UDP listener; 0 means one per CPU
+	Sockets   int        // per UDP listener; 0 means one per two processors
 	Timers    txn.Timers // zero fields mean RFC 3261's own
+
+	BatchDelay time.Duration // how long datagrams that come fast may wait for others; 0 means never
 
 	InDialogLimit int // events per shard and queue; 0 means the shard package's default
 	NewLimit      int
@@ -100,7 +102,7 @@ func Start(cfg Config) (*Stack, error) {
 	set, err := transport.Listen(transport.Config{
 		Listeners: cfg.Listeners, Sockets: cfg.Sockets,
 		Budget: cfg.Budget, Receive: s.receive, SendError: s.sendError,
-		Streams: cfg.Streams, Closed: s.connectionLost,
+		BatchDelay: cfg.BatchDelay, Streams: cfg.Streams, Closed: s.connectionLost,
 		Logger: s.log, Metrics: cfg.TransportMetrics,
 	})
 	if err != nil {

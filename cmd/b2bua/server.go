@@ -249,7 +249,7 @@ func (s *server) startSIP(context.Context) (err error) {
 		Identify: func(src policy.Source) (*policy.Trunk, bool) { return s.engine.Load().Identify(src) },
 		Allowed:  func(trunk string, from netip.Addr) bool { return s.engine.Load().Allowed(trunk, from) },
 
-		Streams: s.streams(), RoomWait: s.cfg.SIP.TCP.RoomTimeout,
+		BatchDelay: s.cfg.SIP.BatchDelay, Streams: s.streams(), RoomWait: s.cfg.SIP.TCP.RoomTimeout,
 		SizeWait: s.cfg.SIP.TCP.FallbackTimeout, SizeMemory: s.cfg.SIP.TCP.FallbackMemory,
 		RejectUnknown: reject, Budget: budget, Resolver: s.resolver, Handler: s.bridge, Logger: s.log,
 		Metrics: legs.NewMetrics(s.reg), TransportMetrics: transport.NewMetrics(s.reg), ShardMetrics: shard.NewMetrics(s.reg),

@@ -35,6 +35,8 @@ type SIP struct {
 	Unknown   string   `yaml:"unknown" doc:"reject (403) or drop: what becomes of a request from a source that no trunk knows"`
 	Timers    Timers   `yaml:"timers"`
 	TCP       TCP      `yaml:"tcp"`
+
+	BatchDelay time.Duration `yaml:"batch_delay" doc:"0s-20ms; how long datagrams of one listener may wait for others while at least 8 come in such a time; waking up for each costs more than the message. 0 is off"`
 }
 
 // TCP bounds the connections of all networks.
@@ -173,6 +175,7 @@ func Default() *Config {
 				T4: 5 * time.Second,
 				C:  3*time.Minute + 5*time.Second, // RFC 3261 §16.6 step 11: more than three minutes
 			},
+			BatchDelay: 4 * time.Millisecond,
 			TCP: TCP{
 				MaxConnections: 1024, MaxPerSource: 128, MaxDials: 64,
 				ConnectTimeout: 5 * time.Second,

@@ -117,6 +117,7 @@ func (v *validator) tcp() {
 	v.duration("sip.tcp.idle_timeout", t.IdleTimeout, time.Second, 24*time.Hour)
 	v.duration("sip.tcp.message_timeout", t.MessageTimeout, 100*time.Millisecond, 10*time.Minute)
 	v.duration("sip.tcp.write_timeout", t.WriteTimeout, 100*time.Millisecond, 10*time.Minute)
+	v.duration("sip.batch_delay", v.c.SIP.BatchDelay, 0, 20*time.Millisecond)
 	v.number("sip.tcp.write_queue", t.WriteQueue, 65536, 1<<30)
 	v.number("sip.tcp.max_message", t.MaxMessage, 1024, 65535)
 	if t.KeepAlive != 0 {

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"os"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -14,9 +15,9 @@ type inbox struct {
 	bufs [][]byte
 	mmsg *mmsg
 
-	look func(fd uintptr) bool // inbox.receive
-	take func(n int)           // of the read under way
-	err  syscall.Errno         // that ended it
+	look func() bool // inbox.receive
+	n    int         // its results
+	err  syscall.Errno
 }
 
 // newInbox makes room for batch datagrams. Each buffer is one byte longer than
@@ -34,39 +35,35 @@ func newInbox(sock *socket, batch, size int) *inbox {
 	return in
 }
 
-// read waits for datagrams and calls take with the number of each batch, again
-// and again, for as long as there is nothing else to tell. It may return nil. An
-// error that isPending knows is to be followed by a look into the error queue.
-//
-// While take runs the socket stays open, whoever closes it.
-func (in *inbox) read(take func(n int)) error {
-	in.take, in.err = take, 0
-	if err := in.sock.raw.Read(in.look); err != nil {
-		return err
+// read waits for datagrams and returns how many it has. An error that isPending
+// knows is to be followed by a look into the error queue.
+func (in *inbox) read() (n int, err error) {
+	if err := in.sock.gate.Wait(in.look, -1); err != nil {
+		return 0, err
 	}
 	if in.err != 0 {
-		return os.NewSyscallError("recvmmsg", in.err)
+		err = os.NewSyscallError("recvmmsg", in.err)
 	}
-	return nil
+	return in.n, err
 }
 
-// receive takes a batch and reports whether the read is over. If not, it is
-// called again when something new has come, be it while it runs: the runtime
-// forgets what has come before at the beginning of a read only. That is why a
-// batch that is not full needs no second look.
-func (in *inbox) receive(fd uintptr) (done bool) {
-	n, errno := in.mmsg.receive(fd, 0)
-	if errno != 0 && errno != unix.EAGAIN {
+// receive takes a batch and reports whether there is one, or an error.
+func (in *inbox) receive() bool {
+	fd := uintptr(in.sock.fd)
+	in.n, in.err = in.mmsg.receive(fd, 0)
+	switch in.err {
+	case 0:
+	case unix.EAGAIN, unix.EINTR:
+		in.err = 0
+	default:
 		// What the network says of one message must not hold up the others.
-		in.err = errno
-		n, _ = in.mmsg.receive(fd, 0)
+		in.n, _ = in.mmsg.receive(fd, 0)
 	}
-	if n > 0 {
-		in.take(n)
-	}
-	// After a full one the runtime is to see whether the socket is closed.
-	return in.err != 0 || n == len(in.bufs)
+	return in.n > 0 || in.err != 0
 }
+
+// rest lets datagrams gather for d.
+func (in *inbox) rest(d time.Duration) error { return in.sock.gate.Rest(d) }
 
 // datagram returns the i-th datagram of the last batch.
 func (in *inbox) datagram(i int) ([]byte, netip.AddrPort) {
@@ -108,7 +105,7 @@ func (w *writer) write(sock *socket) (n, bytes int, err error) {
 	// Control and not Write: it costs the same, 28 ns, and writers of one socket
 	// need not wait for one another. What it buys is that the descriptor is ours
 	// until the call is done.
-	if err := sock.raw.Control(w.send); err != nil {
+	if err := sock.use(w.send); err != nil {
 		return 0, 0, err
 	}
 	for _, out := range w.out[w.done : w.done+w.n] {

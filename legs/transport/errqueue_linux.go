@@ -61,7 +61,7 @@ func newErrqueue() *errqueue {
 // read takes as many errors of a socket as there are, up to a batch, and does
 // not wait.
 func (q *errqueue) read(sock *socket) (int, error) {
-	if err := sock.raw.Control(q.look); err != nil {
+	if err := sock.use(q.look); err != nil {
 		return 0, err
 	}
 	if q.err != 0 && !isPending(q.err) {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sys/unix"
 )
 
 // nobody is an address where nobody listens.
@@ -119,7 +120,7 @@ func TestLivingBesideDead(t *testing.T) {
 func refused(t *testing.T, sock *socket, n int) {
 	t.Helper()
 	for dead := nobody(t, netip.AddrPortFrom(sock.addr().Addr(), 0).String()); n > 0; {
-		_, err := sock.conn.WriteToUDPAddrPort([]byte("x"), dead)
+		err := sock.control(func(fd int) error { return unix.Sendto(fd, []byte("x"), unix.MSG_DONTWAIT, sockaddrOf(dead)) })
 		switch {
 		case err == nil:
 			n--
@@ -151,16 +152,16 @@ func TestErrorsAreSeenOnce(t *testing.T) {
 		s, sock := unread(t, Config{SendError: func(Outgoing, error) { seen++ }}, addr)
 		in := newInbox(sock, 4, 2048)
 		refused(t, sock, n)
-		if err := in.read(func(int) {}); !errors.Is(err, syscall.ECONNREFUSED) {
+		if _, err := in.read(); !errors.Is(err, syscall.ECONNREFUSED) {
 			t.Fatal(err)
 		}
 		if err := s.undeliverable(0, sock); err != nil || seen != n {
 			t.Errorf("%s: %d of %d seen, then %v", addr, seen, n, err)
 		}
-		if err := sock.conn.SetReadDeadline(time.Now().Add(20 * time.Millisecond)); err != nil {
+		if err := sock.gate.SetDeadline(time.Now().Add(20 * time.Millisecond)); err != nil {
 			t.Fatal(err)
 		}
-		if err := in.read(func(int) {}); !errors.Is(err, os.ErrDeadlineExceeded) {
+		if _, err := in.read(); !errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Errorf("%s: read returns %v when there is nothing", addr, err)
 		}
 	}
@@ -209,12 +210,9 @@ func TestErrorsHoldUpNoDatagram(t *testing.T) {
 		c, _ := peer(t, addr)
 		send(t, c, sock.addr(), "hello")
 		refused(t, sock, 2)
-		got := ""
-		err := in.read(func(n int) {
-			data, _ := in.datagram(0)
-			got = fmt.Sprint(n, " ", string(data))
-		})
-		if got != "1 hello" || !errors.Is(err, syscall.ECONNREFUSED) {
+		n, err := in.read()
+		data, _ := in.datagram(0)
+		if got := fmt.Sprint(n, " ", string(data)); got != "1 hello" || !errors.Is(err, syscall.ECONNREFUSED) {
 			t.Errorf("%s: read %q, then %v", addr, got, err)
 		}
 	}

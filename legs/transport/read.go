@@ -4,8 +4,11 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"os"
 	"runtime/debug"
 	"time"
+
+	"b2bua/internal/gate"
 )
 
 // How a reader treats a socket that keeps failing: the first few errors cost
@@ -24,33 +27,35 @@ type reader struct {
 	sock     *socket
 	in       *inbox
 	packets  []Packet
-	took     func(n int) // reader.take
+	pace     gate.Pace
 
 	failures int       // in a row
 	logged   time.Time // last log line
 }
 
 func newReader(s *Set, listener int, sock *socket) *reader {
-	r := &reader{
+	return &reader{
 		set: s, listener: listener, sock: sock,
 		in:      newInbox(sock, s.cfg.Batch, s.cfg.MaxDatagram),
 		packets: make([]Packet, 0, s.cfg.Batch),
+		pace:    gate.Pace{Delay: s.cfg.BatchDelay},
 	}
-	r.took = r.take
-	return r
 }
 
 // loop ends when the socket is closed and for no other reason: a listener that
 // has died in silence is the worst of all faults.
 func (r *reader) loop() {
 	for {
-		err := r.in.read(r.took)
+		n, err := r.in.read()
+		if n > 0 {
+			r.take(n)
+		}
 		if isPending(err) {
 			err = r.set.undeliverable(r.listener, r.sock)
 		}
 		switch {
 		case err == nil:
-		case errors.Is(err, net.ErrClosed):
+		case isClosed(err):
 			return
 		default:
 			r.failed(err)
@@ -58,14 +63,22 @@ func (r *reader) loop() {
 	}
 }
 
-// take hands on a batch that the inbox has.
+// isClosed reports that a socket has been closed by us.
+func isClosed(err error) bool { return errors.Is(err, net.ErrClosed) || errors.Is(err, os.ErrClosed) }
+
+// take hands on a batch that the inbox has, and lets the next one gather when
+// there is a lot to do.
 func (r *reader) take(n int) {
 	r.failures = 0
+	now := time.Now()
 	r.set.fenced(func() {
-		if r.collect(n, time.Now()); len(r.packets) > 0 {
+		if r.collect(n, now); len(r.packets) > 0 {
 			r.set.cfg.Receive(r.packets)
 		}
 	})
+	if d := r.pace.Took(n, now); d > 0 && n < r.set.cfg.Batch { // a full batch: there is more
+		_ = r.in.rest(d) // an error comes again with the next read
+	}
 }
 
 // undeliverable reports what the network says has not arrived. Whoever gets an

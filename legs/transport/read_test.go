@@ -8,7 +8,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -101,54 +100,6 @@ func TestReaderSurvivesICMP(t *testing.T) {
 	}
 }
 
-// A socket that fails again and again is counted, logged with measure, left
-// alone for a while, and read again when it recovers.
-func TestReaderSurvivesErrors(t *testing.T) {
-	reg, log := prometheus.NewRegistry(), new(lockedWriter)
-	s, got := listen(t, Config{
-		Sockets: 1, Metrics: NewMetrics(reg), Logger: slog.New(slog.NewTextHandler(log, nil)),
-	}, "udp://127.0.0.1:0")
-	conn := s.groups[0].sockets[0].conn
-	if err := conn.SetReadDeadline(time.Unix(1, 0)); err != nil { // every read fails from now on
-		t.Fatal(err)
-	}
-	for deadline := time.Now().Add(patience); gather(t, reg)["read_errors_total"] < freeErrors+2; {
-		if time.Now().After(deadline) {
-			t.Fatalf("%v errors counted", gather(t, reg)["read_errors_total"])
-		}
-	}
-	if n := strings.Count(log.String(), "cannot read"); n != 1 {
-		t.Errorf("%d lines: %s", n, log)
-	}
-	if err := conn.SetReadDeadline(time.Time{}); err != nil {
-		t.Fatal(err)
-	}
-	c, _ := peer(t, "127.0.0.1:0")
-	send(t, c, s.Listeners()[0].Addr, "again")
-	if p := got.next(t); string(p.Data) != "again" {
-		t.Errorf("got %q", p.Data)
-	}
-}
-
-// A reader that is failing ends with its socket like any other.
-func TestCloseWhileFailing(t *testing.T) {
-	reg := prometheus.NewRegistry()
-	s, _ := listen(t, Config{Sockets: 2, Metrics: NewMetrics(reg)}, "udp://127.0.0.1:0")
-	for _, sock := range s.groups[0].sockets {
-		if err := sock.conn.SetReadDeadline(time.Unix(1, 0)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for deadline := time.Now().Add(patience); gather(t, reg)["read_errors_total"] < 2*(freeErrors+1); {
-		if time.Now().After(deadline) {
-			t.Fatal("no errors")
-		}
-	}
-	if err := s.Close(); err != nil {
-		t.Error(err)
-	}
-}
-
 // What is too long is dropped and counted; what is just short enough is whole.
 func TestOversize(t *testing.T) {
 	const limit = 1000
@@ -221,7 +172,8 @@ func TestReadAllocations(t *testing.T) {
 			send(t, c, sock.addr(), "hello")
 		}
 		n := testing.AllocsPerRun(runs, func() {
-			if err := in.read(look); err != nil {
+			n, err := in.read()
+			if look(n); err != nil {
 				t.Error(err)
 			}
 		})
@@ -269,7 +221,8 @@ func benchmarkRead(b *testing.B, batch int) {
 			b.StartTimer()
 		}
 		if done%batch == 0 {
-			if err := in.read(look); err != nil {
+			n, err := in.read()
+			if look(n); err != nil {
 				b.Fatal(err)
 			}
 		}

@@ -93,10 +93,14 @@ const (
 type Config struct {
 	Listeners []ListenerConfig
 
-	Sockets     int // sockets per UDP listener; 0 means GOMAXPROCS, 1 where the platform cannot share
+	Sockets     int // sockets per UDP listener; 0 means one per two processors, 1 where the platform cannot share
 	ReadBuffer  int // bytes of kernel buffer to ask for, each way; 0 means 4 MiB
 	Batch       int // datagrams per system call; 0 means 32
 	MaxDatagram int // bytes; a longer datagram is dropped and counted; 0 means 65535
+
+	// BatchDelay is how long a reader of datagrams lets the next ones gather
+	// while at least 8 come in such a time; see [gate.Pace]. 0 means never.
+	BatchDelay time.Duration
 
 	Streams StreamConfig // bounds of connections
 
@@ -130,7 +134,8 @@ type Config struct {
 
 func (c Config) withDefaults() Config {
 	if c.Sockets == 0 {
-		c.Sockets = min(runtime.GOMAXPROCS(0), maxSockets)
+		// Every reader wakes up for itself: more than can be busy only cost.
+		c.Sockets = min((runtime.GOMAXPROCS(0)+1)/2, maxSockets)
 	}
 	if c.ReadBuffer == 0 {
 		c.ReadBuffer = DefaultReadBuffer
@@ -169,6 +174,8 @@ func (c Config) validate() error {
 		return fmt.Errorf("transport: read buffer of %d bytes: must be positive", c.ReadBuffer)
 	case c.Batch < 1 || c.Batch > maxBatch:
 		return fmt.Errorf("transport: batch of %d datagrams: must be 1 to %d", c.Batch, maxBatch)
+	case c.BatchDelay < 0:
+		return fmt.Errorf("transport: batch delay of %v: must not be negative", c.BatchDelay)
 	case c.MaxDatagram < 1 || c.MaxDatagram > maxDatagram:
 		return fmt.Errorf("transport: datagrams of %d bytes: must be 1 to %d", c.MaxDatagram, maxDatagram)
 	}

@@ -1,22 +1,30 @@
 package transport
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"sync/atomic"
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"b2bua/internal/gate"
 )
 
-// A socket is one UDP socket, read and written in batches.
+// A socket is one UDP socket, read and written in batches. The runtime does not
+// know it: it would wake up for every datagram, also while the reader rests. The
+// reader waits at the gate instead.
 type socket struct {
-	conn   *net.UDPConn
+	file   *os.File // owns the descriptor, which blocks: every call says MSG_DONTWAIT
 	raw    syscall.RawConn
-	buffer int           // bytes of receive buffer granted
+	fd     int // for who is inside the gate
+	gate   *gate.Gate
+	local  netip.AddrPort
+	buffer int // bytes of receive buffer granted
+	closed atomic.Bool
 	lost   atomic.Uint64 // datagrams the kernel has dropped, as of the last look
 }
 
@@ -52,39 +60,91 @@ func openUDP(addr netip.AddrPort, n, buffer int) (sockets []*socket, err error) 
 }
 
 func bindUDP(addr netip.AddrPort, shared bool, buffer int) (*socket, error) {
-	network := "udp4"
+	domain := unix.AF_INET
 	if addr.Addr().Is6() {
-		network = "udp6" // and IPV6_V6ONLY with it
+		domain = unix.AF_INET6
 	}
-	granted := 0
-	lc := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
-		var err error
-		cerr := c.Control(func(fd uintptr) {
-			if shared {
-				err = reusePort(int(fd))
-			}
-			if err == nil {
-				granted, err = growBuffers(int(fd), buffer)
-			}
-			if err == nil {
-				err = recvErrors(int(fd), addr.Addr().Is6())
-			}
-		})
-		return errors.Join(cerr, err)
-	}}
-	pc, err := lc.ListenPacket(context.Background(), network, addr.String())
+	fd, err := unix.Socket(domain, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, unix.IPPROTO_UDP)
 	if err != nil {
-		return nil, err
+		return nil, os.NewSyscallError("socket", err)
 	}
-	conn, ok := pc.(*net.UDPConn)
-	if !ok {
-		return nil, errors.Join(fmt.Errorf("unexpected connection %T", pc), pc.Close())
-	}
-	sock := &socket{conn: conn, buffer: granted}
-	if sock.raw, err = conn.SyscallConn(); err != nil {
-		return nil, errors.Join(err, conn.Close())
+	sock := &socket{file: os.NewFile(uintptr(fd), "udp"), fd: fd}
+	if err := sock.setUp(addr, shared, buffer); err != nil {
+		return nil, errors.Join(err, sock.close())
 	}
 	return sock, nil
+}
+
+// setUp makes a UDP socket of a descriptor.
+func (s *socket) setUp(addr netip.AddrPort, shared bool, buffer int) (err error) {
+	if s.raw, err = s.file.SyscallConn(); err != nil {
+		return err
+	}
+	if s.buffer, err = setUpUDP(s.fd, addr, shared, buffer); err != nil {
+		return err
+	}
+	if s.local, err = localAddr(s.fd); err != nil {
+		return err
+	}
+	s.gate, err = gate.New(s.fd)
+	return err
+}
+
+// setUpUDP sets the options of a socket, binds it, and returns the receive buffer
+// that was granted.
+func setUpUDP(fd int, addr netip.AddrPort, shared bool, buffer int) (granted int, err error) {
+	v6 := addr.Addr().Is6()
+	if v6 {
+		if err := unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, 1); err != nil {
+			return 0, fmt.Errorf("IPV6_V6ONLY: %w", err)
+		}
+	}
+	if shared {
+		if err := reusePort(fd); err != nil {
+			return 0, err
+		}
+	}
+	if granted, err = growBuffers(fd, buffer); err != nil {
+		return 0, err
+	}
+	if err := recvErrors(fd, v6); err != nil {
+		return 0, err
+	}
+	return granted, os.NewSyscallError("bind", unix.Bind(fd, sockaddrOf(addr)))
+}
+
+// sockaddrOf is an address as bind takes it.
+func sockaddrOf(addr netip.AddrPort) unix.Sockaddr {
+	a := addr.Addr().Unmap()
+	if a.Is4() {
+		return &unix.SockaddrInet4{Port: int(addr.Port()), Addr: a.As4()}
+	}
+	in := &unix.SockaddrInet6{Port: int(addr.Port()), Addr: a.As16()}
+	if zone := a.Zone(); zone != "" {
+		var z zones
+		in.ZoneId = z.index(zone)
+	}
+	return in
+}
+
+// localAddr is the address that a socket is bound to.
+func localAddr(fd int) (netip.AddrPort, error) {
+	sa, err := unix.Getsockname(fd)
+	if err != nil {
+		return netip.AddrPort{}, os.NewSyscallError("getsockname", err)
+	}
+	switch sa := sa.(type) {
+	case *unix.SockaddrInet4:
+		return netip.AddrPortFrom(netip.AddrFrom4(sa.Addr), uint16(sa.Port)), nil //nolint:gosec // a port
+	case *unix.SockaddrInet6:
+		addr := netip.AddrFrom16(sa.Addr).Unmap()
+		if sa.ZoneId != 0 {
+			var z zones
+			addr = addr.WithZone(z.name(sa.ZoneId))
+		}
+		return netip.AddrPortFrom(addr, uint16(sa.Port)), nil //nolint:gosec // a port
+	}
+	return netip.AddrPort{}, fmt.Errorf("getsockname: unexpected %T", sa)
 }
 
 func reusePort(fd int) error {
@@ -117,17 +177,31 @@ func growBuffers(fd, size int) (granted int, err error) {
 	return doubled / 2, nil // socket(7): the kernel doubles the value for its own book-keeping
 }
 
-func (s *socket) addr() netip.AddrPort {
-	a := s.conn.LocalAddr().(*net.UDPAddr).AddrPort()
-	return netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
+func (s *socket) addr() netip.AddrPort { return s.local }
+
+// close returns when no call is under way any more.
+func (s *socket) close() error {
+	s.closed.Store(true)
+	var err error
+	if s.gate != nil {
+		err = s.gate.Close()
+	}
+	return errors.Join(err, s.file.Close())
 }
 
-func (s *socket) close() error { return s.conn.Close() }
+// use runs f with the descriptor, which stays open meanwhile.
+func (s *socket) use(f func(fd uintptr)) error {
+	err := s.raw.Control(f)
+	if err != nil && s.closed.Load() {
+		return net.ErrClosed // a file's own error is not exported
+	}
+	return err
+}
 
-// control runs f with the descriptor.
+// control is use of what can fail.
 func (s *socket) control(f func(fd int) error) error {
 	var ferr error
-	err := s.raw.Control(func(fd uintptr) { ferr = f(int(fd)) })
+	err := s.use(func(fd uintptr) { ferr = f(int(fd)) })
 	return errors.Join(err, ferr)
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"time"
 )
 
 // A socket is one plain UDP socket: the portable fall-back, one datagram per
@@ -57,16 +58,18 @@ func newInbox(sock *socket, _, size int) *inbox {
 	return &inbox{sock: sock, buf: make([]byte, size+1)}
 }
 
-// read waits for a datagram and calls take with the number of them.
-func (in *inbox) read(take func(n int)) error {
-	n, peer, err := in.sock.conn.ReadFromUDPAddrPort(in.buf)
+// read waits for a datagram and returns the number of them.
+func (in *inbox) read() (n int, err error) {
+	size, peer, err := in.sock.conn.ReadFromUDPAddrPort(in.buf)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	in.n, in.peer = n, netip.AddrPortFrom(peer.Addr().Unmap(), peer.Port())
-	take(1)
-	return nil
+	in.n, in.peer = size, netip.AddrPortFrom(peer.Addr().Unmap(), peer.Port())
+	return 1, nil
 }
+
+// rest does nothing: the runtime wakes up for every datagram all the same.
+func (in *inbox) rest(time.Duration) error { return nil }
 
 func (in *inbox) datagram(int) ([]byte, netip.AddrPort) { return in.buf[:in.n], in.peer }
 

@@ -1,0 +1,91 @@
+package transport
+
+import (
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// A socket that fails again and again is counted, logged with measure, left
+// alone for a while, and read again when it recovers.
+func TestReaderSurvivesErrors(t *testing.T) {
+	reg, log := prometheus.NewRegistry(), new(lockedWriter)
+	s, got := listen(t, Config{
+		Sockets: 1, Metrics: NewMetrics(reg), Logger: slog.New(slog.NewTextHandler(log, nil)),
+	}, "udp://127.0.0.1:0")
+	gate := s.groups[0].sockets[0].gate
+	if err := gate.SetDeadline(time.Unix(1, 0)); err != nil { // every read fails from now on
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(patience); gather(t, reg)["read_errors_total"] < freeErrors+2; {
+		if time.Now().After(deadline) {
+			t.Fatalf("%v errors counted", gather(t, reg)["read_errors_total"])
+		}
+	}
+	if n := strings.Count(log.String(), "cannot read"); n != 1 {
+		t.Errorf("%d lines: %s", n, log)
+	}
+	if err := gate.SetDeadline(time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+	c, _ := peer(t, "127.0.0.1:0")
+	send(t, c, s.Listeners()[0].Addr, "again")
+	if p := got.next(t); string(p.Data) != "again" {
+		t.Errorf("got %q", p.Data)
+	}
+}
+
+// A reader that is failing ends with its socket like any other.
+func TestCloseWhileFailing(t *testing.T) {
+	reg := prometheus.NewRegistry()
+	s, _ := listen(t, Config{Sockets: 2, Metrics: NewMetrics(reg)}, "udp://127.0.0.1:0")
+	for _, sock := range s.groups[0].sockets {
+		if err := sock.gate.SetDeadline(time.Unix(1, 0)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for deadline := time.Now().Add(patience); gather(t, reg)["read_errors_total"] < 2*(freeErrors+1); {
+		if time.Now().After(deadline) {
+			t.Fatal("no errors")
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// Where datagrams come fast the reader rests, which delays them by no more than
+// it may, loses none, and ends when it is closed in the midst of a rest.
+func TestReaderRests(t *testing.T) {
+	const n, delay = 2000, 4 * time.Millisecond
+	batches := 0
+	got := make(chan Packet, n)
+	s, _ := listen(t, Config{Sockets: 1, BatchDelay: delay, Receive: func(ps []Packet) {
+		batches++
+		for _, p := range ps {
+			got <- p
+		}
+	}}, "udp://127.0.0.1:0")
+	c, _ := peer(t, "127.0.0.1:0")
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for sent := 0; sent < n; {
+		<-tick.C
+		for range 10 {
+			send(t, c, s.Listeners()[0].Addr, "x")
+			sent++
+		}
+	}
+	for range n {
+		<-got
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+	if batches > n/5 { // 10 come in a millisecond, 40 in a rest
+		t.Errorf("%d datagrams in %d batches", n, batches)
+	}
+}
