@@ -21,22 +21,23 @@ func (m *media) hear(k *call, a *attempt, ev legs.Event) (r reply, why Why, ok b
 	if answer == nil { // an 18x that only rings
 		return reply{}, 0, true
 	}
-	if m.shown == 0 {
-		m.origin.Version++
+	caller := &m.talkers[Caller]
+	if caller.digest == 0 {
+		caller.origin.Version++
 	}
 	out := m.present(k, a, answer)
 	digest := sdp.Digest(out)
-	newTag := m.shown != 0 && m.shown != digest
+	newTag := caller.digest != 0 && caller.digest != digest
 	if newTag && single(k, a) {
 		// The caller has been promised something else: an 18x goes without its
 		// description, a 2xx not at all.
 		return reply{}, ByEarly, ev.Kind != legs.Accepted
 	}
 	if newTag {
-		m.origin.Version++
+		caller.origin.Version++
 		out = m.present(k, a, answer)
 	}
-	m.shown = digest
+	caller.digest = digest
 	m.connect(k, a, answer)
 	return reply{newTag: newTag, body: legs.Body{Type: "application/sdp", Data: out}}, 0, true
 }
@@ -87,17 +88,18 @@ func fits(offer, answer *sdp.Session) bool {
 
 // present is the answer as the caller sees it.
 func (m *media) present(k *call, a *attempt, answer *sdp.Session) []byte {
-	if m.origin.ID == 0 {
-		m.origin.ID = number(&k.seed)
+	origin := &m.talkers[Caller].origin
+	if origin.ID == 0 {
+		origin.ID = number(&k.seed)
 	}
 	if a.media.bypass {
-		m.origin.Address = address(&k.setup.inv.Listener)
-		return answer.Anonymous(m.origin)
+		origin.Address = address(&k.setup.inv.Listener)
+		return answer.Anonymous(*origin)
 	}
 	network, out := k.setup.trunk.Network, answer.Clone()
-	m.origin.Address = m.facingCaller(k.b, network)
-	out.Anonymise(m.origin)
-	out.Relay(m.origin.Address)
+	origin.Address = m.facingCaller(k.b, network)
+	out.Anonymise(*origin)
+	out.Relay(origin.Address)
 	for i, l := range out.Media() {
 		if !l.Disabled() {
 			k.b.point(l, m.lines[i].caller, network, m.offer.Media()[i].Mux())
@@ -130,8 +132,8 @@ func (m *media) connect(k *call, a *attempt, answer *sdp.Session) {
 			continue
 		}
 		mux := l.Mux() && a.media.offer.Media()[i].Mux()
-		st.SetRemote(remote(l, offers[i], mux, k.b.plausible(a.target.Trunk, a.leg.Target().Addr())))
-		caller.SetRemote(remote(offers[i], l, offers[i].Mux(), k.b.plausible(inv.Trunk, inv.Source.Addr())))
+		k.aim(st, l, offers[i], mux, place{a.target.Trunk, a.leg.Target().Addr()})
+		k.aim(caller, offers[i], l, offers[i].Mux(), place{inv.Trunk, inv.Source.Addr()})
 		m.lines[i].called = st
 		m.lines[i].session.Join(caller, st)
 	}

@@ -17,7 +17,6 @@ type attempt struct {
 	no       int
 	target   *policy.Target // nil once the caller is answered
 	leg      *legs.Outbound // nil until it is dialled
-	ours     netip.Addr     // our address towards it
 	media    side
 	alarm    legs.Alarm // the ring timeout; once it is answered, the journal's
 	answered time.Time  // monotonic; zero when it was not
@@ -83,8 +82,7 @@ func (k *call) invite(c *legs.Core, a *attempt, uri sipmsg.URI, addrs []netip.Ad
 		return unreachable, false
 	}
 	ours := c.Listener(listener)
-	a.ours = address(&ours)
-	body, why, ok := k.media.offerTo(k, a, dest.Addr())
+	body, why, ok := k.media.offerTo(k, a, address(&ours), dest.Addr())
 	if !ok {
 		return event{in: Failed, attempt: a.no, status: why.status(), why: why}, false
 	}

@@ -20,7 +20,8 @@ import (
 // Journal is where records go. cdr.Journal is one.
 type Journal interface {
 	// Append queues one entry and never blocks; done is called when it is
-	// written. false means that the queue is full.
+	// written. false means that the queue is full. Of what is not Ended it keeps
+	// nothing.
 	Append(mark cdr.Mark, r *cdr.Record, done func(error)) bool
 }
 
@@ -66,6 +67,9 @@ type cell struct {
 	// touched on the shard only
 	calls map[uint64]*call
 	last  uint64
+	sight sight
+
+	streams [2]cdr.Stream // room for those of an answer record, which the journal does not keep
 
 	news news // of answer records
 }
@@ -125,7 +129,10 @@ func (b *Bridge) Invite(c *legs.Core, in *legs.Inbound, inv *legs.Invite) {
 
 // affinity picks the call's relay thread: neighbours on a shard, and shards, take
 // turns.
-func (k *call) affinity() uint32 { return uint32(k.ref)*shard.Count + uint32(k.ref>>56) }
+func (k *call) affinity() uint32 { return uint32(k.ref)*shard.Count + uint32(k.home()) }
+
+// home is the shard that the call is on.
+func (k *call) home() shard.ID { return shard.ID(k.ref >> 56) }
 
 // Event is news of a leg (legs.Handler).
 func (b *Bridge) Event(c *legs.Core, ev legs.Event) {

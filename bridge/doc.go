@@ -15,6 +15,7 @@
 //	offer.go     the caller's offer on its way to an attempt, and the ports for it
 //	answer.go    an attempt's answer on its way to the caller
 //	reoffer.go   a further offer on its way to the other side, and the answer back
+//	aim.go       what a stream is told of its peer
 //	media.go     silence, and the end of the media
 //	headers.go   what passes between the legs, and what privacy takes out
 //	limits.go    how many calls a trunk may have

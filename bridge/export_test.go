@@ -33,7 +33,7 @@ func (b *Bridge) Keeps(callID string) (list []string, err error) {
 	err = b.visit(context.Background(), callID, func(_ *legs.Core, k *call) {
 		for what, kept := range map[string]bool{
 			"the INVITE": k.setup != setup{}, "the reply": k.reply.body.Data != nil || k.reply.headers != nil,
-			"the offer": k.media.offer != nil, "what was shown": k.media.shown != 0, "the figures": k.rec.Media != nil,
+			"the offer": k.media.offer != nil, "the figures": k.rec.Media != nil,
 			"the targets": k.m.Targets != nil, "the target": k.attempt.target != nil, "the ring timer": k.attempt.alarm.Waits(),
 			"the attempt's offer": k.attempt.media.offer != nil, "its answer": k.attempt.media.answer != nil,
 		} {

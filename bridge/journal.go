@@ -12,9 +12,9 @@ import (
 func (k *call) journalAnswer(c *legs.Core) {
 	k.attempt.alarm.Stop()
 	b, r := k.b, k.rec
-	r.answered, k.answered = stamp(c), c.Now()
-	r.AnsweredAt, r.Media = &r.answered, k.media.stats(&r.media)
 	cell, ref := &b.cells[c.Shard()], k.ref // the call may be written out and read in meanwhile
+	r.answered, k.answered = stamp(c), c.Now()
+	r.AnsweredAt, r.Media = &r.answered, k.media.stats(&r.media, cell.streams[:])
 	ok := b.cfg.Journal.Append(cdr.Answered, &r.Record, func(err error) {
 		cell.news.add(written{ref, err})
 		c.Post(b.tell)

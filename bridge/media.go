@@ -8,24 +8,23 @@ import (
 )
 
 // media is the caller's side of a call's media: its offer, one relay session
-// per m-line with the stream that faces the caller, and what the caller has
-// been shown. Every attempt adds a side of its own.
+// per m-line with the stream that faces the caller, and what both sides have been
+// told. Every attempt adds a side of its own.
 type media struct {
 	offer  *sdp.Session // until the caller is answered
-	shown  uint64       // digest of the last description the caller has seen, likewise; 0 for none
-	origin sdp.Origin   // of what we show the caller
 	lines  []line       // nil before the first attempt that is relayed
 	bypass bool         // of the attempt that the caller hears
 
-	talkers [2]talker // by Party, once the caller is answered
+	talkers [2]talker // by Party
 	draft   *draft    // of what a further offer would change; nil when none is under way
 }
 
-// A talker is one side of an answered call, as far as further offers need it.
+// A talker is one side of a call, the called one being that of the attempt in
+// hand.
 type talker struct {
-	said   string     // its own description that holds
+	said   string     // its own description that holds, once the caller is answered
 	origin sdp.Origin // of what it was told last
-	digest uint64     // of that
+	digest uint64     // of that; 0 when it has been told nothing
 }
 
 // A line is one m-line of the call. Its session is nil when it is not relayed:
@@ -47,9 +46,7 @@ func (l *line) facing(p Party) *rtprelay.Stream {
 
 // A side is what one attempt was offered, and the streams that face it.
 type side struct {
-	origin  sdp.Origin   // of offer
 	offer   *sdp.Session // what an answer has to fit: with media bypass the caller's own
-	told    uint64       // digest of offer as it was sent
 	answer  *sdp.Session
 	tag     string             // the attempt's early dialog that answer belongs to
 	streams []*rtprelay.Stream // by m-line; nil where nothing is relayed
@@ -60,8 +57,7 @@ type side struct {
 // go of what only the way there needed. The relay knows which m-lines are held
 // or rejected, and may be silent.
 func (m *media) settle(timeout time.Duration, a *side) {
-	m.talkers[Caller] = talker{said: m.offer.String(), origin: m.origin, digest: m.shown}
-	m.talkers[Called] = talker{said: a.answer.String(), origin: a.origin, digest: a.told}
+	m.talkers[Caller].said, m.talkers[Called].said = m.offer.String(), a.answer.String()
 	if m.bypass { // an earlier attempt was to be relayed
 		m.close()
 	}
@@ -70,7 +66,7 @@ func (m *media) settle(timeout time.Duration, a *side) {
 			s.SetTimeout(timeout)
 		}
 	}
-	m.offer, m.shown = nil, 0
+	m.offer = nil
 }
 
 // silent takes the time-out of one m-line and reports whether all others are

@@ -61,15 +61,19 @@ func describes(contentType string) bool {
 	return strings.EqualFold(strings.TrimSpace(kind), "application/sdp")
 }
 
-// offerTo makes the offer of an attempt: the caller's, from our own origin and
-// ports. ok is false when there is no port, or nothing that can be relayed.
-func (m *media) offerTo(k *call, a *attempt, dest netip.Addr) (body []byte, why Why, ok bool) {
+// offerTo makes the offer of an attempt: the caller's, from our own origin, which
+// is at ours when the media are not, and ports. ok is false when there is no port,
+// or nothing that can be relayed.
+func (m *media) offerTo(k *call, a *attempt, ours, dest netip.Addr) (body []byte, why Why, ok bool) {
 	trunk := k.setup.trunk
 	a.media.bypass = trunk.Media == policy.MediaBypass && a.target.Media == policy.MediaBypass &&
 		!wishesOf(k.setup.inv.Headers).session // RFC 3323 §4.2: the address of the caller's media is private
+	called := &m.talkers[Called]
 	if a.media.bypass {
-		a.media.origin = sdp.Origin{ID: number(&k.seed), Version: 1, Address: a.ours}
-		return a.media.tell(m.offer, m.offer.Anonymous(a.media.origin)), 0, true
+		*called = talker{origin: sdp.Origin{ID: number(&k.seed), Version: 1, Address: ours}}
+		a.media.offer, body = m.offer, m.offer.Anonymous(called.origin)
+		called.digest = sdp.Digest(body)
+		return body, 0, true
 	}
 	if err := m.openCaller(k); err != nil {
 		k.b.log.Warn("no media port towards the caller", "call_id", k.rec.CallID, "err", err)
@@ -83,20 +87,16 @@ func (m *media) offerTo(k *call, a *attempt, dest netip.Addr) (body []byte, why 
 	if !local.IsValid() {
 		return nil, ByAnswer, false
 	}
-	a.media.origin = sdp.Origin{ID: number(&k.seed), Version: 1, Address: local}
+	*called = talker{origin: sdp.Origin{ID: number(&k.seed), Version: 1, Address: local}}
 	out := m.offer.Clone()
-	out.Anonymise(a.media.origin)
+	out.Anonymise(called.origin)
 	out.Relay(local)
 	for i, l := range out.Media() {
 		k.b.point(l, a.media.streams[i], a.target.Network, l.Mux())
 	}
-	return a.media.tell(out, out.Bytes()), 0, true
-}
-
-// tell notes what the attempt is offered, and returns it as it is written.
-func (s *side) tell(offer *sdp.Session, body []byte) []byte {
-	s.offer, s.told = offer, sdp.Digest(body)
-	return body
+	a.media.offer, body = out, out.Bytes()
+	called.digest = sdp.Digest(body)
+	return body, 0, true
 }
 
 // openCaller opens the ports that face the caller, once for all attempts.
@@ -124,7 +124,7 @@ func (m *media) openCaller(k *call) error {
 			m.close()
 			return err
 		}
-		m.lines[i].caller.SetRemote(remote(l, nil, l.Mux(), k.b.plausible(inv.Trunk, inv.Source.Addr())))
+		k.aim(m.lines[i].caller, l, nil, l.Mux(), place{inv.Trunk, inv.Source.Addr()})
 	}
 	return nil
 }
@@ -180,49 +180,4 @@ func (b *Bridge) point(l *sdp.Media, st *rtprelay.Stream, network string, mux bo
 	rtp, rtcp := st.LocalRTP(), st.LocalRTCP()
 	addr := b.public(network, rtp.Addr())
 	l.SetAddress(netip.AddrPortFrom(addr, rtp.Port()), netip.AddrPortFrom(addr, rtcp.Port()), mux)
-}
-
-// plausible is where a peer's media may come from besides the address in its
-// SDP: where its signalling is, and whatever its trunk declares as its own.
-func (b *Bridge) plausible(trunk string, signalling netip.Addr) []netip.Prefix {
-	sources := b.cfg.Engine.Load().Sources(trunk)
-	list := make([]netip.Prefix, 0, 1+len(sources))
-	list = append(list, netip.PrefixFrom(signalling, signalling.BitLen()))
-	return append(list, sources...)
-}
-
-// remote tells a stream who its peer is, from the peer's own m-line. other is
-// the far side's, nil while there is none: it has a say in the direction, and a
-// peer may send what either of them lists.
-func remote(l, other *sdp.Media, mux bool, plausible []netip.Prefix) rtprelay.Remote {
-	flow, types := sdp.SendRecv, l.PayloadSet()
-	if other != nil {
-		flow = other.Flow()
-		more := other.PayloadSet()
-		types[0], types[1] = types[0]|more[0], types[1]|more[1]
-	}
-	return rtprelay.Remote{
-		RTP: l.RTPAddress(), RTCP: l.RTCP(), Mux: mux,
-		Send: l.Flow().Receives() && flow.Sends(), Recv: l.Flow().Sends() && flow.Receives(),
-		Learn: true, Prefixes: plausible, PayloadTypes: types, ClockRates: clockRates(l),
-	}
-}
-
-// clockRates is what jitter is measured by. The packets of one telephone-event
-// share a timestamp (RFC 4733 §2.5.1.2), so their jitter would mean nothing.
-func clockRates(l *sdp.Media) map[uint8]uint32 {
-	rates := make(map[uint8]uint32, 4)
-	for pt, set := uint8(0), l.PayloadSet(); pt < 128; pt++ {
-		if set[pt>>6]>>(pt&63)&1 == 0 {
-			continue
-		}
-		c := l.Codec(pt)
-		switch {
-		case strings.EqualFold(c.Name, "telephone-event"):
-			rates[c.PayloadType] = 0
-		case c.ClockRate > 0:
-			rates[c.PayloadType] = uint32(c.ClockRate)
-		}
-	}
-	return rates
 }

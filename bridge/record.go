@@ -182,7 +182,7 @@ func (k *call) closeRecord(c *legs.Core, a action) {
 		r.cause = n
 		r.Q850Cause = &r.cause
 	}
-	r.Media = k.media.stats(&r.media)
+	r.Media = k.media.stats(&r.media, nil)
 	if k.attempt != nil {
 		k.attempt.over(c, a.end)
 	}
@@ -254,6 +254,6 @@ func (k *call) snapshot(c *legs.Core) *cdr.Record {
 			a.BillableMS = c.Now().Sub(k.attempt.answered).Milliseconds()
 		}
 	}
-	r.Media = k.media.stats(new(cdr.Media))
+	r.Media = k.media.stats(new(cdr.Media), nil)
 	return r
 }

@@ -1,7 +1,6 @@
 package bridge
 
 import (
-	"net/netip"
 	"strings"
 
 	"b2bua/legs"
@@ -222,8 +221,8 @@ func (k *call) agree() {
 		}
 		mux := answer.Mux() && offer.Mux()
 		from, to := d.from, d.from.other()
-		l.facing(from).SetRemote(remote(offer, answer, offer.Mux(), k.sources(from)))
-		l.facing(to).SetRemote(remote(answer, offer, mux, k.sources(to)))
+		k.aim(l.facing(from), offer, answer, offer.Mux(), k.place(from))
+		k.aim(l.facing(to), answer, offer, mux, k.place(to))
 		l.session.Join(l.caller, l.called)
 		if i >= len(before) || before[i].session == nil {
 			l.session.SetTimeout(k.b.cfg.MediaTimeout)
@@ -231,12 +230,11 @@ func (k *call) agree() {
 	}
 }
 
-// sources is where a party's media may come from besides the address it names.
-func (k *call) sources(p Party) []netip.Prefix {
+func (k *call) place(p Party) place {
 	if p == Caller {
-		return k.b.plausible(*k.rec.InboundTrunk, k.in.Remote.Flow.Peer.Addr())
+		return place{*k.rec.InboundTrunk, k.in.Remote.Flow.Peer.Addr()}
 	}
-	return k.b.plausible(*k.rec.OutboundTrunk, k.attempt.leg.Target().Addr())
+	return place{*k.rec.OutboundTrunk, k.attempt.leg.Target().Addr()}
 }
 
 // discard gives back what an offer has opened that nothing came of.

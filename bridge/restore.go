@@ -53,7 +53,7 @@ func loadRecord(r *cdr.Record) *record {
 
 func (k *call) loadAttempt(c *legs.Core, s *attemptState, h *handles) error {
 	a := &attempt{
-		call: k, no: s.No, ours: s.Ours, media: s.Media.load(h),
+		call: k, no: s.No, media: s.Media.load(h),
 		answered: s.Answered, held: s.Held, silenced: s.Silenced,
 	}
 	k.attempt = a
@@ -75,7 +75,7 @@ func (k *call) loadAttempt(c *legs.Core, s *attemptState, h *handles) error {
 }
 
 func (s *sideState) load(h *handles) side {
-	out := side{origin: s.Origin, offer: s.Offer, told: s.Told, answer: s.Answer, tag: s.Tag, bypass: s.Bypass}
+	out := side{offer: s.Offer, answer: s.Answer, tag: s.Tag, bypass: s.Bypass}
 	if s.Streams != nil {
 		out.streams = make([]*rtprelay.Stream, len(s.Streams))
 	}
@@ -86,7 +86,7 @@ func (s *sideState) load(h *handles) side {
 }
 
 func (s *mediaState) load(h *handles) media {
-	m := media{offer: s.Offer, shown: s.Shown, origin: s.Origin, lines: loadLines(s.Lines, h), bypass: s.Bypass}
+	m := media{offer: s.Offer, lines: loadLines(s.Lines, h), bypass: s.Bypass}
 	for p, t := range s.Talkers {
 		m.talkers[p] = talker{said: string(t.Said), origin: t.Origin, digest: t.Digest}
 	}

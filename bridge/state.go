@@ -47,20 +47,17 @@ type replyState struct {
 // attemptState is the current attempt. Of earlier ones only their legs are left,
 // which have been hung up and say nothing any more.
 type attemptState struct {
-	No       int        `json:"no"`
-	Target   bool       `json:"target"` // the machine still has its target
-	Leg      string     `json:"leg"`
-	Ours     netip.Addr `json:"ours"`
-	Media    sideState  `json:"media"`
-	Answered time.Time  `json:"answered"`
-	Held     bool       `json:"held"`
-	Silenced bool       `json:"silenced"`
+	No       int       `json:"no"`
+	Target   bool      `json:"target"` // the machine still has its target
+	Leg      string    `json:"leg"`
+	Media    sideState `json:"media"`
+	Answered time.Time `json:"answered"`
+	Held     bool      `json:"held"`
+	Silenced bool      `json:"silenced"`
 }
 
 type sideState struct {
-	Origin  sdp.Origin   `json:"origin"`
 	Offer   *sdp.Session `json:"offer"`
-	Told    uint64       `json:"told"`
 	Answer  *sdp.Session `json:"answer"`
 	Tag     string       `json:"tag"`
 	Streams []int        `json:"streams"`
@@ -69,8 +66,6 @@ type sideState struct {
 
 type mediaState struct {
 	Offer   *sdp.Session   `json:"offer"`
-	Shown   uint64         `json:"shown"`
-	Origin  sdp.Origin     `json:"origin"`
 	Lines   []lineState    `json:"lines"`
 	Bypass  bool           `json:"bypass"`
 	Talkers [2]talkerState `json:"talkers"`
@@ -178,7 +173,7 @@ func (k *call) save() (CallState, *handles) {
 
 func (a *attempt) save(h *handles) *attemptState {
 	s := &attemptState{
-		No: a.no, Target: a.target != nil, Ours: a.ours, Media: a.media.save(h),
+		No: a.no, Target: a.target != nil, Media: a.media.save(h),
 		Answered: a.answered, Held: a.held, Silenced: a.silenced,
 	}
 	if a.leg != nil {
@@ -188,7 +183,7 @@ func (a *attempt) save(h *handles) *attemptState {
 }
 
 func (s *side) save(h *handles) sideState {
-	out := sideState{Origin: s.origin, Offer: s.offer, Told: s.told, Answer: s.answer, Tag: s.tag, Bypass: s.bypass}
+	out := sideState{Offer: s.offer, Answer: s.answer, Tag: s.tag, Bypass: s.bypass}
 	if s.streams != nil {
 		out.Streams = make([]int, len(s.streams))
 	}
@@ -199,7 +194,7 @@ func (s *side) save(h *handles) sideState {
 }
 
 func (m *media) save(h *handles) mediaState {
-	s := mediaState{Offer: m.offer, Shown: m.shown, Origin: m.origin, Lines: saveLines(m.lines, h), Bypass: m.bypass}
+	s := mediaState{Offer: m.offer, Lines: saveLines(m.lines, h), Bypass: m.bypass}
 	for p, t := range m.talkers {
 		s.Talkers[p] = talkerState{Said: []byte(t.said), Origin: t.origin, Digest: t.digest}
 	}
