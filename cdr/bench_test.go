@@ -23,10 +23,10 @@ func mediaRecord(n int) *Record {
 // BenchmarkEncode is what one Append costs its caller.
 func BenchmarkEncode(b *testing.B) {
 	r := mediaRecord(1)
-	var e encoders
+	var c coders
 	b.ReportAllocs()
 	for b.Loop() {
-		f, _, err := e.frame(Ended, r, epoch)
+		f, _, err := c.frame(Ended, r, epoch)
 		if err != nil {
 			b.Fatal(err)
 		}

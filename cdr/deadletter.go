@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"path/filepath"
+	"slices"
 	"time"
 )
 
@@ -15,7 +17,7 @@ type deadRecord struct {
 	At     time.Time       `json:"at"`
 	Error  string          `json:"error"`
 	Record json.RawMessage `json:"record,omitempty"`
-	Raw    []byte          `json:"raw,omitempty"` // base64, when it is not even JSON
+	Raw    []byte          `json:"raw,omitempty"` // base64, when it is no record
 }
 
 // deadLetter puts a record away and returns when it is on disk.
@@ -43,4 +45,29 @@ func (j *Journal) deadLetter(body []byte, cause error) error {
 	}
 	j.cfg.Metrics.dead.Inc()
 	return nil
+}
+
+// marshalRecord is json.Marshal, except that a figure JSON cannot carry (NaN,
+// ±Inf) becomes 0: no statistic is worth a lost record.
+func marshalRecord(r *Record) ([]byte, error) {
+	body, err := json.Marshal(r)
+	if _, bad := errors.AsType[*json.UnsupportedValueError](err); !bad {
+		return body, err
+	}
+	return json.Marshal(finite(r))
+}
+
+// finite returns r, or a copy in which a figure that is none is 0.
+func finite(r *Record) *Record {
+	bad := func(f float64) bool { return math.IsNaN(f) || math.IsInf(f, 0) }
+	if r.Media == nil || !slices.ContainsFunc(r.Media.Streams, func(s Stream) bool { return bad(s.JitterMS) }) {
+		return r
+	}
+	r = r.Clone()
+	for i := range r.Media.Streams {
+		if s := &r.Media.Streams[i]; bad(s.JitterMS) {
+			s.JitterMS = 0
+		}
+	}
+	return r
 }

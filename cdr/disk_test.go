@@ -163,7 +163,7 @@ func TestBrokenSyncIsBounded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		dir, d := t.TempDir(), &faultDisk{sync: fails(syscall.EIO)}
-		j := openJournal(t, JournalConfig{Dir: dir, disk: d, Queue: 20, Unsynced: 10_000})
+		j := openJournal(t, JournalConfig{Dir: dir, disk: d, Queue: 20, Unsynced: 2_000})
 		refused := 0
 		for i := range 600 {
 			if !j.Append(Ended, endedRecord(i), nil) {
@@ -189,7 +189,7 @@ func TestBrokenSyncIsBounded(t *testing.T) {
 func TestPowerCut(t *testing.T) {
 	t.Parallel()
 	dir, d := t.TempDir(), &faultDisk{}
-	j := openJournal(t, JournalConfig{Dir: dir, disk: d, SegmentSize: 4_000})
+	j := openJournal(t, JournalConfig{Dir: dir, disk: d, SegmentSize: 800})
 	for i := range 30 {
 		mustAppend(t, j, Answered, answeredRecord(i))
 		if i%3 == 0 {
@@ -278,7 +278,7 @@ func TestFailedSyncOfEndedCall(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		dir, d := t.TempDir(), &faultDisk{}
-		j := openJournal(t, JournalConfig{Dir: dir, disk: d, SegmentSize: 2_000, HeartbeatEvery: time.Hour})
+		j := openJournal(t, JournalConfig{Dir: dir, disk: d, SegmentSize: 350, HeartbeatEvery: time.Hour})
 		begun, letGo := slowSync(d, segmentPath(dir, 1), syscall.EIO)
 		mustAppend(t, j, Answered, answeredRecord(1))
 		<-begun
@@ -307,7 +307,7 @@ func TestSegmentStaysUntilSuccessorIsSynced(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		dir, d := t.TempDir(), &faultDisk{}
-		j := openJournal(t, JournalConfig{Dir: dir, disk: d, SegmentSize: 2_000, HeartbeatEvery: time.Hour})
+		j := openJournal(t, JournalConfig{Dir: dir, disk: d, SegmentSize: 350, HeartbeatEvery: time.Hour})
 		f := NewFlusher(j, &memorySink{}, FlusherConfig{})
 		f.Start()
 		mustAppend(t, j, Started, startedRecord(1))

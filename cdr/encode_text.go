@@ -2,8 +2,6 @@ package cdr
 
 import (
 	"encoding/json"
-	"fmt"
-	"time"
 	"unicode/utf8"
 )
 
@@ -34,11 +32,9 @@ func (e *encoder) text(key, s string) {
 // foreign appends what is left of a string that encoding/json must write; the
 // part before it stands from start on.
 func (e *encoder) foreign(start int, rest string) {
-	e.changed = e.changed || !utf8.ValidString(rest)
 	q, err := json.Marshal(rest)
-	if err != nil {
-		e.err = err
-		return
+	if err != nil { // never of a string
+		q = []byte(`""`)
 	}
 	if len(e.b) > start+1 {
 		q = q[1:] // the quote is there
@@ -72,63 +68,3 @@ func plain(s string) int {
 	}
 	return i
 }
-
-// A day is the date of a midnight, as RFC 3339 begins a time. Nearly all times
-// of a record are of one day.
-type day struct {
-	number int64 // days since 1970
-	text   [len("2006-01-02T")]byte
-}
-
-const daySeconds = 24 * 60 * 60
-
-// time appends a time as [time.Time.AppendText] does, at a third of its cost
-// for the times there are: of UTC, after 1970.
-func (e *encoder) time(key string, t *time.Time) {
-	e.raw(key)
-	if t == nil {
-		e.raw(`null`)
-		return
-	}
-	e.raw(`"`)
-	if s := t.Unix(); t.Location() == time.UTC && s >= daySeconds && s < 1<<37 { // the year 6325
-		e.utc(t, s)
-		return
-	}
-	b, err := t.AppendText(e.b)
-	if err != nil { // a year of five digits
-		e.err = fmt.Errorf("cdr: %s: %w", key, err)
-		return
-	}
-	e.b = b
-	e.raw(`"`)
-}
-
-// utc appends t, which is s seconds after 1970-01-01 UTC, and a quote.
-func (e *encoder) utc(t *time.Time, s int64) {
-	if n := s / daySeconds; n != e.day.number {
-		e.day.number = n
-		t.AppendFormat(e.day.text[:0], "2006-01-02T")
-	}
-	s %= daySeconds
-	h, m, s := s/3600, s/60%60, s%60
-	e.b = append(e.b, e.day.text[:]...)
-	e.b = append(e.b, digit(h/10), digit(h), ':', digit(m/10), digit(m), ':', digit(s/10), digit(s))
-	if ns := t.Nanosecond(); ns != 0 {
-		var f [10]byte
-		f[0] = '.'
-		for i := 9; i > 0; i-- {
-			f[i] = digit(int64(ns))
-			ns /= 10
-		}
-		n := len(f)
-		for f[n-1] == '0' {
-			n--
-		}
-		e.b = append(e.b, f[:n]...)
-	}
-	e.b = append(e.b, 'Z', '"')
-}
-
-// digit returns the last digit of n.
-func digit(n int64) byte { return byte('0' + n%10) }

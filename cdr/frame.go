@@ -1,23 +1,17 @@
 package cdr
 
 import (
-	"bytes"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"hash/crc32"
-	"math"
-	"slices"
-	"strconv"
-	"time"
 )
 
 // A segment is a sequence of frames:
 //
 //	uint32 little-endian  length of the payload, never 0
 //	uint32 little-endian  CRC-32C of the four length octets and the payload
-//	payload               one JSON object, see entry
+//	payload               an entry, see entry.go
 //
 // A file system that loses power may leave a tail of zeros; the length of 0
 // keeps those from being read as frames.
@@ -29,90 +23,7 @@ const (
 // ErrTooLarge is given to done when a record does not fit into one entry.
 var ErrTooLarge = errors.New("cdr: record larger than 4 MiB")
 
-// Names of the marks on disk. The last two are the journal's own: every
-// segment begins with one markSegment, and a markHeartbeat is written at
-// intervals while calls are live.
-const (
-	markStarted   = "started"
-	markAnswered  = "answered"
-	markEnded     = "ended"
-	markSegment   = "segment"
-	markHeartbeat = "heartbeat"
-)
-
-// String returns the mark's name in the journal.
-func (m Mark) String() string {
-	switch m {
-	case Started:
-		return markStarted
-	case Answered:
-		return markAnswered
-	case Ended:
-		return markEnded
-	default:
-		return "mark(" + strconv.Itoa(int(m)) + ")"
-	}
-}
-
-// An entry is the payload of a frame. Record stands last and Mark first, so
-// that what a reader needs to skip an entry is at its beginning.
-type entry struct {
-	Mark    string          `json:"mark"`
-	At      int64           `json:"at"`                // microseconds since 1970, when it was queued
-	CallID  string          `json:"call_id,omitempty"` // started, answered, ended
-	Run     string          `json:"run,omitempty"`     // segment, heartbeat: the process that wrote it
-	NodeID  string          `json:"node_id,omitempty"` // segment
-	Version int             `json:"version,omitempty"` // segment: of this format
-	Record  json.RawMessage `json:"record,omitempty"`  // started, answered, ended
-}
-
-const formatVersion = 1
-
-// framePrefix is how every payload begins.
-var framePrefix = []byte(`{"mark":"`)
-
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
-
-// encodeRecord is [encoder.frame] with an encoder of its own.
-func encodeRecord(mark Mark, r *Record, at time.Time) (frame []byte, exact bool, err error) {
-	return new(encoder).frame(mark, r, at)
-}
-
-// frame returns the frame of one mark of a call. It is exact when reading it
-// back gives the same record.
-func (e *encoder) frame(mark Mark, r *Record, at time.Time) (frame []byte, exact bool, err error) {
-	if mark < Started || mark > Ended {
-		return nil, false, fmt.Errorf("cdr: unknown %s", mark)
-	}
-	if r.CallID == "" {
-		return nil, false, errors.New("cdr: record without call_id")
-	}
-	if (mark == Ended) != (r.EndedAt != nil) {
-		return nil, false, fmt.Errorf("cdr: call %s: mark %s does not fit its ended_at", r.CallID, mark)
-	}
-	var header [frameHeader]byte
-	e.b, e.changed, e.err = append(e.b[:0], header[:]...), false, nil
-	e.text(`{"mark":`, mark.String())
-	e.int(`,"at":`, at.UnixMicro())
-	e.text(`,"call_id":`, r.CallID)
-	e.raw(`,"record":`)
-	e.record(r)
-	e.raw(`}`)
-	if e.err != nil {
-		return nil, false, fmt.Errorf("cdr: call %s: %w", r.CallID, e.err)
-	}
-	frame, err = sealFrame(bytes.Clone(e.b)) // no larger than it is: it may wait long
-	return frame, !e.changed, err
-}
-
-// encodeEntry returns the frame of one of the journal's own marks.
-func encodeEntry(e entry) ([]byte, error) {
-	body, err := json.Marshal(e)
-	if err != nil {
-		return nil, fmt.Errorf("cdr: journal entry: %w", err)
-	}
-	return sealFrame(append(make([]byte, frameHeader, frameHeader+len(body)), body...))
-}
 
 // sealFrame fills in the header of a frame whose payload follows it.
 func sealFrame(b []byte) ([]byte, error) {
@@ -127,31 +38,6 @@ func sealFrame(b []byte) ([]byte, error) {
 
 func frameSum(length, payload []byte) uint32 {
 	return crc32.Update(crc32.Update(0, castagnoli, length), castagnoli, payload)
-}
-
-// marshalRecord is json.Marshal, except that a figure JSON cannot carry (NaN,
-// ±Inf) becomes 0: no statistic is worth a lost record.
-func marshalRecord(r *Record) ([]byte, error) {
-	body, err := json.Marshal(r)
-	if _, bad := errors.AsType[*json.UnsupportedValueError](err); !bad {
-		return body, err
-	}
-	return json.Marshal(finite(r))
-}
-
-// finite returns r, or a copy in which a figure that is none is 0.
-func finite(r *Record) *Record {
-	bad := func(f float64) bool { return math.IsNaN(f) || math.IsInf(f, 0) }
-	if r.Media == nil || !slices.ContainsFunc(r.Media.Streams, func(s Stream) bool { return bad(s.JitterMS) }) {
-		return r
-	}
-	r = r.Clone()
-	for i := range r.Media.Streams {
-		if s := &r.Media.Streams[i]; bad(s.JitterMS) {
-			s.JitterMS = 0
-		}
-	}
-	return r
 }
 
 // firstFrame returns the payload of the frame that b begins with and the
@@ -171,7 +57,7 @@ func firstFrame(b []byte) (payload []byte, need int, ok bool) {
 		return nil, need, false
 	}
 	payload = b[frameHeader:need:need]
-	if !bytes.HasPrefix(payload, framePrefix) { // spares the sum of what only looks like a length
+	if !looksLikeEntry(payload) { // spares the sum of what only looks like a length
 		return nil, need, false
 	}
 	if frameSum(b[:4], payload) != binary.LittleEndian.Uint32(b[4:]) {

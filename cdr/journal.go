@@ -11,7 +11,7 @@ import (
 
 // The way of an entry, and the files in that order:
 //
-//	journal.go  Append: encode, queue                      any goroutine
+//	journal.go  Append: encode (entry.go, code.go), queue  any goroutine
 //	queue.go    a bounded list
 //	pace.go     when to write and when to sync              the journal's goroutine
 //	writer.go   queue → write(2) → done                    the journal's goroutine
@@ -104,9 +104,9 @@ type Journal struct {
 	lock      *os.File
 	recovered Recovery
 
-	encoders encoders
-	queue    queue
-	shelf    shelf
+	coders coders
+	queue  queue
+	shelf  shelf
 
 	mu       sync.Mutex // guards the following fields and those of segments that say so
 	segments []*segment // oldest first
@@ -208,7 +208,7 @@ func (j *Journal) Append(mark Mark, r *Record, done func(error)) bool {
 	}
 	it := item{mark: mark, callID: r.CallID, done: done}
 	exact := false
-	it.frame, exact, it.err = j.encoders.frame(mark, r, j.cfg.Now())
+	it.frame, exact, it.err = j.coders.frame(mark, r, j.cfg.Now())
 	if mark == Ended && exact {
 		it.rec = r
 	}

@@ -1,10 +1,6 @@
 package cdr
 
-import (
-	"encoding/json"
-	"fmt"
-	"time"
-)
+import "time"
 
 // endOrphans writes the end of every call that the last process left live.
 func (j *Journal) endOrphans(rp *replay) error {
@@ -47,20 +43,6 @@ func (j *Journal) endOrphan(o orphan, lastSeen int64) (item, error) {
 	it := item{mark: Ended, callID: r.CallID}
 	it.frame, _, err = encodeRecord(Ended, r, j.cfg.Now())
 	return it, err
-}
-
-// decodeRecord returns the record of an entry.
-func decodeRecord(payload []byte) (*Record, error) {
-	var e struct {
-		Record *Record `json:"record"`
-	}
-	if err := json.Unmarshal(payload, &e); err != nil {
-		return nil, fmt.Errorf("cdr: journal entry: %w", err)
-	}
-	if e.Record == nil {
-		return nil, fmt.Errorf("cdr: journal entry without record")
-	}
-	return e.Record, nil
 }
 
 // endByNodeFailure ends a call, and its attempts that are under way, at the

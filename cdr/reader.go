@@ -183,11 +183,9 @@ func (r *reader) load(from, to int64) ([]byte, error) {
 	return window[:n], nil
 }
 
-var endedPrefix = []byte(`{"mark":"` + markEnded + `"`)
-
 // take keeps the record of an ended call and passes over everything else.
 func (r *reader) take(b *batch, payload []byte) {
-	if !bytes.HasPrefix(payload, endedPrefix) {
+	if !hasEnded(payload) {
 		return
 	}
 	if rec := r.j.shelf.take(b.next); rec != nil {

@@ -1,8 +1,6 @@
 package cdr
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -61,20 +59,12 @@ func (rp *replay) entry(p place, payload []byte) {
 	}
 	rp.lastSeen[rp.run] = max(rp.lastSeen[rp.run], e.At)
 	switch e.Mark {
-	case markStarted, markAnswered:
+	case Started, Answered:
 		rp.live[e.CallID] = orphan{p, rp.run}
-	case markEnded:
+	case Ended:
 		delete(rp.live, e.CallID)
+	case markSegment, markHeartbeat: // say who is alive, and when
 	}
-}
-
-// entryHead decodes an entry without its record, which stands last.
-func entryHead(payload []byte) (e entry, err error) {
-	if i := bytes.Index(payload, []byte(`,"record":`)); i > 0 {
-		payload = append(bytes.Clone(payload[:i]), '}')
-	}
-	err = json.Unmarshal(payload, &e)
-	return e, err
 }
 
 // restore reads the directory, ends the orphans in a new segment and has that

@@ -12,7 +12,7 @@ func TestSegmentsAreDeleted(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		dir := t.TempDir()
-		j := openJournal(t, JournalConfig{Dir: dir, SegmentSize: 4_000, disk: &faultDisk{}})
+		j := openJournal(t, JournalConfig{Dir: dir, SegmentSize: 800, disk: &faultDisk{}})
 		for i := range 100 {
 			mustAppend(t, j, Started, startedRecord(i))
 			mustAppend(t, j, Ended, endedRecord(i))
@@ -42,7 +42,7 @@ func TestSegmentsAreDeleted(t *testing.T) {
 func TestLiveCallsAreCarriedOn(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		const segmentSize = 8_000
+		const segmentSize = 1_600
 		dir := t.TempDir()
 		j := openJournal(t, JournalConfig{Dir: dir, SegmentSize: segmentSize, disk: &faultDisk{}})
 		var sink memorySink
@@ -101,7 +101,7 @@ func TestCarryingOnSettles(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		dir := t.TempDir()
-		j := openJournal(t, JournalConfig{Dir: dir, SegmentSize: 4_000, HeartbeatEvery: time.Hour, disk: &faultDisk{}})
+		j := openJournal(t, JournalConfig{Dir: dir, SegmentSize: 800, HeartbeatEvery: time.Hour, disk: &faultDisk{}})
 		f := NewFlusher(j, &memorySink{}, FlusherConfig{})
 		f.Start()
 		for i := range 200 {

@@ -255,7 +255,7 @@ func (j *Journal) heartbeat() {
 		err = j.put([]item{{frame: frame}})
 	}
 	if err == nil {
-		j.cfg.Metrics.entries.WithLabelValues(markHeartbeat).Inc()
+		j.cfg.Metrics.entries.WithLabelValues(markHeartbeat.String()).Inc()
 	}
 }
 

@@ -20,7 +20,7 @@ func TestJournalToStore(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := open(t, newURL(t))
-			j, err := cdr.Open(cdr.JournalConfig{Dir: t.TempDir(), SegmentSize: 20_000})
+			j, err := cdr.Open(cdr.JournalConfig{Dir: t.TempDir(), SegmentSize: 7_000})
 			if err != nil {
 				t.Fatal(err)
 			}
