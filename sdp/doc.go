@@ -5,7 +5,7 @@
 // know, and what nobody asked it to change, leaves byte for byte as it came
 // and in the same place; only line ends are made CRLF and blank lines are
 // dropped. Values are read from the lines when they are asked for, so there is
-// no second copy of them that could disagree.
+// no second copy of them that could disagree; of an m= line its places are kept.
 //
 // A back-to-back user agent passes a description on like this:
 //

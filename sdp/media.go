@@ -12,18 +12,34 @@ import (
 type Media struct {
 	session *Session
 	lines   []string // lines[0] is the m= line
+	places  places   // in that one
+}
+
+// places is where the parts of an m= line are, and its numbers: it is read once.
+type places struct {
+	kind, kindEnd, proto, protoEnd, formats int32
+	port, count                             uint16
 }
 
 func (m *Media) fields() mediaFields {
-	f, _ := splitMedia(m.lines[0][2:]) // checked by Parse
-	return f
+	line, p := m.lines[0], &m.places
+	return mediaFields{
+		kind: line[p.kind:p.kindEnd], proto: line[p.proto:p.protoEnd], formats: trimRight(line[p.formats:]),
+		port: int(p.port), count: int(p.count),
+	}
+}
+
+// setFields writes the m= line.
+func (m *Media) setFields(f mediaFields) {
+	m.lines[0] = f.line()
+	m.places, _ = splitMedia(m.lines[0])
 }
 
 // Kind returns the media type: audio, video, image, application, text, message.
 func (m *Media) Kind() string { return m.fields().kind }
 
 // Port returns the port of the m= line; 0 means rejected or removed.
-func (m *Media) Port() int { return m.fields().port }
+func (m *Media) Port() int { return int(m.places.port) }
 
 // Proto returns the transport: RTP/AVP, RTP/SAVP, udptl, UDP/TLS/RTP/SAVPF, ….
 func (m *Media) Proto() string { return m.fields().proto }
@@ -160,7 +176,7 @@ func (m *Media) SetFormats(formats []string) {
 	}
 	f := m.fields()
 	f.formats = strings.Join(formats, " ")
-	m.lines[0] = f.line()
+	m.setFields(f)
 }
 
 // Disable rejects or removes the stream: port 0 (RFC 3264 §6, §8.2). The
@@ -189,7 +205,7 @@ func (m *Media) setPort(port int) {
 		return
 	}
 	f.port, f.count = port, 0
-	m.lines[0] = f.line()
+	m.setFields(f)
 }
 
 func (f mediaFields) line() string {

@@ -100,7 +100,7 @@ func (l Limits) split(text string, room []string) (lines []string, media int, er
 		}
 		if line[0] == 'm' {
 			media++
-			if _, reason := splitMedia(line[2:]); reason != "" {
+			if _, reason := splitMedia(line); reason != "" {
 				return nil, 0, parseError(number, line, reason)
 			}
 		}
@@ -156,7 +156,9 @@ func (s *Session) assemble(lines []string, mediaCount int) {
 			end++
 		}
 		medias = append(medias, Media{session: s, lines: lines[start:end:end]})
-		s.media = append(s.media, &medias[len(medias)-1])
+		m := &medias[len(medias)-1]
+		m.places, _ = splitMedia(m.lines[0])
+		s.media = append(s.media, m)
 	}
 }
 
@@ -184,29 +186,47 @@ type mediaFields struct {
 	port, count          int // count is 0 when the line gives none
 }
 
-// splitMedia reads the value of an m= line; reason says what is wrong with it.
-func splitMedia(value string) (f mediaFields, reason string) {
-	kind, rest := nextField(value)
-	port, rest := nextField(rest)
-	proto, rest := nextField(rest)
-	f.kind, f.proto, f.formats = kind, proto, strings.Trim(rest, blank)
-	if f.formats == "" {
-		return f, "m= needs media, port, proto and a format"
+// splitMedia finds the parts of an m= line; reason says what is wrong with it.
+func splitMedia(line string) (p places, reason string) {
+	var port [2]int32
+	at := int32(len("m="))
+	p.kind, p.kindEnd, at = span(line, at)
+	port[0], port[1], at = span(line, at)
+	p.proto, p.protoEnd, at = span(line, at)
+	for int(at) < len(line) && isBlank(line[at]) {
+		at++
 	}
-	number, count, hasCount := strings.Cut(port, "/")
-	p, err := strconv.ParseUint(number, 10, 16)
+	if p.formats = at; int(at) == len(line) {
+		return p, "m= needs media, port, proto and a format"
+	}
+	number, count, hasCount := strings.Cut(line[port[0]:port[1]], "/")
+	n, err := strconv.ParseUint(number, 10, 16)
 	if err != nil {
-		return f, "the port is not a number from 0 to 65535"
+		return p, "the port is not a number from 0 to 65535"
 	}
-	f.port = int(p)
+	p.port = uint16(n)
 	if hasCount {
 		c, err := strconv.ParseUint(count, 10, 16)
 		if err != nil || c == 0 {
-			return f, "the number of ports is not a number from 1 to 65535"
+			return p, "the number of ports is not a number from 1 to 65535"
 		}
-		f.count = int(c)
+		p.count = uint16(c)
 	}
-	return f, ""
+	return p, ""
+}
+
+// span finds the next field from a place on, and the place behind it.
+func span(line string, from int32) (start, end, next int32) {
+	n := int32(len(line))
+	start = from
+	for start < n && isBlank(line[start]) {
+		start++
+	}
+	end = start
+	for end < n && !isBlank(line[end]) {
+		end++
+	}
+	return start, end, min(end+1, n)
 }
 
 // parseError makes a ParseError with the line cut to a size fit for a log.
