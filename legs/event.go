@@ -95,7 +95,7 @@ type Invite struct {
 	Trunk       string // who policy says is calling
 	RequestURI  string
 	URI         sipmsg.URI
-	From, To    sipmsg.Address
+	From, To    *sipmsg.Address
 	CallID      string
 	MaxForwards int // as received; -1 when absent
 	Headers     []sipmsg.Header

@@ -229,7 +229,7 @@ func (c *Core) invite(p *packet) {
 	c.answer(tx, &trying)
 	inv := &Invite{
 		Source: p.flow.Peer, Listener: listener, Trunk: p.trunk.Name,
-		RequestURI: m.RequestURI, URI: m.URI, From: m.From, To: m.To, CallID: m.CallID,
+		RequestURI: m.RequestURI, URI: m.URI, From: &m.From, To: &m.To, CallID: m.CallID,
 		MaxForwards: m.MaxForwards, Headers: m.Headers, ContentType: m.ContentType, Body: m.Body,
 	}
 	c.stack.cfg.Handler.Invite(c, l, inv)

@@ -35,23 +35,23 @@ const (
 func cut(datagram []byte, maxLines int, room []line) (f frame, lines []line) {
 	lines = room[:0]
 	head := skipEmptyLines(datagram)
-	end, breaks := headEnd(head)
+	var text splitter
+	end, breaks := headEnd(head, &text.ends)
 	if end >= 0 {
 		head, f.body = head[:end], head[end+2:]
 	} else {
 		f.flaw = flawEnd
 	}
 	plain := bytes.Count(head, []byte{'\r'}) == breaks && bytes.Count(head, []byte{'\n'}) == breaks && bytes.IndexByte(head, 0) < 0
-	text := string(head)
-	f.start, text = nextLine(text)
-	if text != "" && isBlank(text[0]) && f.flaw == "" {
+	text.rest, text.known = string(head), min(breaks, len(text.ends))
+	f.start = text.next()
+	if text.folded() && f.flaw == "" {
 		f.flaw = flawLine // a start line cannot be folded (§7.3.1)
 	}
-	for text != "" {
-		var raw string
-		raw, text = nextLine(text)
-		if text != "" && isBlank(text[0]) {
-			raw, text = unfold(raw, text)
+	for text.rest != "" {
+		raw := text.next()
+		if text.folded() {
+			raw = text.unfold(raw)
 		}
 		if len(lines) == maxLines {
 			f.flaw = flawMany
@@ -88,8 +88,9 @@ func skipEmptyLines(b []byte) []byte {
 }
 
 // headEnd returns the index of the empty line that ends a header, -1 without one,
-// and how many lines before it end with CRLF.
-func headEnd(b []byte) (end, breaks int) {
+// and how many lines before it end with CRLF. It writes where the first of them
+// end to ends.
+func headEnd(b []byte, ends *[knownEnds]int32) (end, breaks int) {
 	for i := 0; i < len(b); i++ {
 		n := bytes.IndexByte(b[i:], '\n')
 		if n < 0 {
@@ -98,6 +99,9 @@ func headEnd(b []byte) (end, breaks int) {
 		if i += n; i == 0 || b[i-1] != '\r' {
 			continue
 		}
+		if breaks < len(ends) {
+			ends[breaks] = int32(i + 1) //nolint:gosec // a datagram is no longer
+		}
 		breaks++
 		if i+2 < len(b) && b[i+1] == '\r' && b[i+2] == '\n' {
 			return i + 1, breaks
@@ -105,6 +109,34 @@ func headEnd(b []byte) (end, breaks int) {
 	}
 	return -1, breaks
 }
+
+// A splitter cuts text into its lines. Where the first ones end has been found
+// before.
+type splitter struct {
+	rest  string
+	done  int              // bytes before rest
+	lines int              // before rest
+	known int              // lines in ends; the others are looked for
+	ends  [knownEnds]int32 // of lines, after their CRLF
+}
+
+const knownEnds = 32
+
+func (s *splitter) next() (line string) {
+	before := len(s.rest)
+	if s.lines < s.known {
+		n := int(s.ends[s.lines]) - s.done
+		line, s.rest = s.rest[:n-2], s.rest[n:]
+	} else {
+		line, s.rest = nextLine(s.rest)
+	}
+	s.lines++
+	s.done += before - len(s.rest)
+	return line
+}
+
+// folded reports whether the next line continues the last one.
+func (s *splitter) folded() bool { return s.rest != "" && isBlank(s.rest[0]) }
 
 func nextLine(s string) (line, rest string) {
 	for i := 0; i < len(s); i++ {
@@ -119,18 +151,16 @@ func nextLine(s string) (line, rest string) {
 	return s, ""
 }
 
-// unfold joins the continuation lines at the start of rest to first, one blank
-// for each fold (RFC 3261 §7.3.1).
-func unfold(first, rest string) (whole, after string) {
+// unfold joins the continuation lines that come next to first, one blank for each
+// fold (RFC 3261 §7.3.1).
+func (s *splitter) unfold(first string) string {
 	var b strings.Builder
 	b.WriteString(trimRight(first))
-	for rest != "" && isBlank(rest[0]) {
-		var more string
-		more, rest = nextLine(rest)
+	for s.folded() {
 		b.WriteByte(' ')
-		b.WriteString(trim(more))
+		b.WriteString(trim(s.next()))
 	}
-	return b.String(), rest
+	return b.String()
 }
 
 // parse cuts a line at its colon and says what is wrong with its name.
