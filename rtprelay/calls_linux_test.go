@@ -17,12 +17,18 @@ import (
 // running relay at a thousand calls a second: a session, two streams of two
 // sockets, what signalling says of both, the join, the close. All threads of
 // the process count; what the benchmark spends on its own pace is taken off.
+// With "spare" the sockets are those of calls before, without they are opened.
 //
 //	go test ./rtprelay -run '^$' -bench Calls -benchtime 5000x
 func BenchmarkCalls(b *testing.B) {
+	b.Run("spare", func(b *testing.B) { benchmarkCalls(b, 0) })
+	b.Run("opened", func(b *testing.B) { benchmarkCalls(b, -1) })
+}
+
+func benchmarkCalls(b *testing.B, spare int) {
 	relay, err := New(Config{
-		Networks: map[string]Network{"default": {[]netip.Addr{newHost()}, 20000, 59999}}, Workers: 1, Quarantine: time.Second,
-		BatchDelay: batchDelay(b),
+		Networks: map[string]Network{"default": {[]netip.Addr{newHost()}, 20000, 59999}}, Workers: 1, Quarantine: 100 * time.Millisecond,
+		BatchDelay: batchDelay(b), SpareSockets: spare,
 	})
 	if err != nil {
 		b.Fatal(err)
@@ -32,11 +38,13 @@ func BenchmarkCalls(b *testing.B) {
 			b.Error(err)
 		}
 	}()
-	own := paced(b, func(int) {})
+	own := paced(b, b.N, func(int) {})
 	calls := make([]liveCall, 100)
+	call := func(i int) { calls[i%len(calls)].next(b, relay) }
+	paced(b, 5*len(calls), call) // until there are enough spare sockets
 	b.ReportAllocs()
 	b.ResetTimer()
-	cost := paced(b, func(i int) { calls[i%len(calls)].next(b, relay) }) - own
+	cost := paced(b, b.N, call) - own
 	b.StopTimer()
 	for i := range calls {
 		calls[i].hangUp()
@@ -45,14 +53,14 @@ func BenchmarkCalls(b *testing.B) {
 	b.ReportMetric(0, "ns/op")
 }
 
-// paced runs step b.N times, once a millisecond, and returns the processor
-// time that took.
-func paced(b *testing.B, step func(i int)) time.Duration {
+// paced runs step n times, once a millisecond, and returns the processor time
+// that took.
+func paced(b *testing.B, n int, step func(i int)) time.Duration {
 	runtime.GC()
 	before, _ := spent(b)
 	ticks := time.NewTicker(time.Millisecond)
 	defer ticks.Stop()
-	for i := range b.N {
+	for i := range n {
 		<-ticks.C
 		step(i)
 	}
@@ -135,10 +143,15 @@ func memory(tb testing.TB, file, line string) int {
 }
 
 // BenchmarkOpenClose is the cost of a session with two joined streams, opened,
-// joined and closed by one goroutine: to be compared with BenchmarkFloor.
+// joined and closed by one goroutine. Without spare sockets it is to be compared
+// with BenchmarkFloor.
 func BenchmarkOpenClose(b *testing.B) {
-	g := newStill(b)
-	g.cfg.Quarantine = -1
+	b.Run("spare", func(b *testing.B) { benchmarkOpenClose(b, 0) })
+	b.Run("opened", func(b *testing.B) { benchmarkOpenClose(b, -1) })
+}
+
+func benchmarkOpenClose(b *testing.B, spare int) {
+	g := newStill(b, func(c *Config) { c.Quarantine, c.SpareSockets = -1, spare })
 	g.w.pace.delay = 0
 	b.ReportAllocs()
 	began, _ := spent(b)

@@ -17,6 +17,13 @@
 //	quality.go       loss and jitter of what was accepted (RFC 3550 A.1, A.3, A.8)
 //	worker.go        one send from the joined stream's socket
 //
+// The way of a port pair:
+//
+//	ports.go         which pair is next, and how long it rests
+//	pair.go          two sockets: opened, or emptied after another stream
+//	stock.go         the pairs that nobody uses and whose sockets are open; pure
+//	spare.go         what the worker keeps of them, and what it closes
+//
 // What limits it: a packet costs 2 to 3 µs in the kernel's UDP receive and send
 // and about a tenth of that here; waking up for it costs several times as
 // much. Hence one wake-up for many packets as soon as there are many.

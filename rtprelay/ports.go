@@ -15,11 +15,10 @@ import (
 // same.
 //
 // Those that have sockets lie in the stock of the worker that watches these,
-// and are preferred as long as the stock leaves a choice: of many ready pairs
-// one is drawn by lot. So whoever has seen any number of ports, and even all
-// calls before, knows the next one with a chance of 1 in choice+1 at best,
-// where a queue alone, once it has gone round, would come back in an order that
-// he has seen.
+// and are preferred as long as the stock leaves a choice: of more than choice
+// (128, less in a small range) ready pairs one is drawn by lot. Who has seen the
+// ports of all calls before guesses it once in choice+1 times at best, while the
+// queue, once it has gone round, comes back in the order that he has seen.
 type ports struct {
 	address netip.Addr
 	first   uint16    // even

@@ -223,3 +223,32 @@ func TestPortsStartIsRandom(t *testing.T) {
 		t.Errorf("8 allocators all began with %v", first)
 	}
 }
+
+// TestSparesAreDrawnByLot: those that have rested longest are not the next.
+func TestSparesAreDrawnByLot(t *testing.T) {
+	t.Parallel()
+	first := map[uint16]int{}
+	const draws, pairs = 4000, 20
+	for range draws {
+		p := newPorts(loopback, 10000, 10000+2*pairs-1, 1, 4)
+		var all []uint16
+		for range pairs {
+			_, port := p.take(0, 0)
+			all = append(all, port)
+		}
+		slices.Sort(all)
+		for _, port := range all {
+			p.keep(0, &pair{port: port}, 0)
+		}
+		_, port := p.take(0, 0)
+		first[port]++
+	}
+	for port, n := range first {
+		if n > 2*draws/pairs {
+			t.Errorf("%d drawn %d times of %d", port, n, draws)
+		}
+	}
+	if len(first) != pairs {
+		t.Errorf("%d pairs drawn of %d", len(first), pairs)
+	}
+}

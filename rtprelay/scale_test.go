@@ -90,6 +90,7 @@ func TestControlAndPacketsTogether(t *testing.T) {
 		g := newRig(t, newPoller, func(c *Config) {
 			c.Quarantine = -1
 			portRange(c, 20000, 21999) // a worker may be slow to close
+			c.SpareSockets = 64        // some calls get spare ones, some find no room to leave theirs
 			c.Events = func([]Event) {}
 		})
 		var callers sync.WaitGroup
@@ -145,6 +146,11 @@ func TestControlAndPacketsTogether(t *testing.T) {
 		g.settle()
 		if !g.Idle() {
 			t.Errorf("not idle: %+v", g.Gauges())
+		}
+		opened, reused := value(g.cfg.Metrics.opened), value(g.cfg.Metrics.reused)
+		_, portable := g.workers[0].poll.(*portable)
+		if opened+reused != 320 || portable != (reused == 0) {
+			t.Errorf("%v pairs opened and %v used again, want 320 in all", opened, reused)
 		}
 	})
 }
