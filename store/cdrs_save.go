@@ -70,7 +70,7 @@ func (s *Store) SaveCDRs(ctx context.Context, records []cdr.Record) error {
 // saveFresh saves records of which none is there, or returns errKnown.
 func (s *Store) saveFresh(ctx context.Context, x tx, records []cdrRow) error {
 	rows := make([][]any, len(records))
-	var attempts [][]any
+	attempts := make([][]any, 0, len(records))
 	for i, r := range records {
 		rows[i] = r.row
 		attempts = append(attempts, r.attempts...)
@@ -94,8 +94,9 @@ func (s *Store) saveFresh(ctx context.Context, x tx, records []cdrRow) error {
 // other.
 func (s *Store) cdrRows(records []cdr.Record) ([]cdrRow, error) {
 	rows := make([]cdrRow, len(records))
+	var room []byte
 	for i := range records {
-		row, err := s.cdrArgs(&records[i])
+		row, err := s.cdrArgs(&records[i], &room)
 		if err != nil {
 			return nil, err
 		}
@@ -107,8 +108,9 @@ func (s *Store) cdrRows(records []cdr.Record) ([]cdrRow, error) {
 	return rows, nil
 }
 
-// cdrArgs returns a record's row.
-func (s *Store) cdrArgs(r *cdr.Record) ([]any, error) {
+// cdrArgs returns a record's row. It writes JSON into room first, which it
+// leaves to the next record.
+func (s *Store) cdrArgs(r *cdr.Record, room *[]byte) ([]any, error) {
 	if r.EndedAt == nil {
 		return nil, fmt.Errorf("%w: call %s has not ended", cdr.ErrBadRecord, r.CallID)
 	}
@@ -119,21 +121,23 @@ func (s *Store) cdrArgs(r *cdr.Record) ([]any, error) {
 			return nil, fmt.Errorf("%w: call %s: %w", cdr.ErrBadRecord, r.CallID, err)
 		}
 	}
-	received := string(withoutNUL(r.Received.AppendJSON(nil)))
+	*room = r.Received.AppendJSON((*room)[:0])
+	received := string(withoutNUL(*room))
 	d := &s.dialect
 	return []any{
 		text(r.CallID), d.time(r.StartedAt), text(r.NodeID), text(r.Caller), text(r.Called), textOf(r.InboundTrunk), textOf(r.OutboundTrunk),
 		d.timeOf(r.RingingAt), d.timeOf(r.AnsweredAt), d.timeOf(r.EndedAt), r.DurationMS, r.BillableMS, intOf(r.PDDMS),
-		intOf(r.SIPStatus), intOf(r.Q850Cause), textOf(r.HungUpBy), textOf(r.EndReason), r.PolicyRevision, received, mediaArg(r.Media), related,
+		intOf(r.SIPStatus), intOf(r.Q850Cause), textOf(r.HungUpBy), textOf(r.EndReason), r.PolicyRevision, received, mediaArg(r.Media, room), related,
 	}, nil
 }
 
 // mediaArg returns the media column: a string, or nil for NULL.
-func mediaArg(m *cdr.Media) any {
+func mediaArg(m *cdr.Media, room *[]byte) any {
 	if m == nil {
 		return nil
 	}
-	return string(withoutNUL(m.AppendJSON(nil)))
+	*room = m.AppendJSON((*room)[:0])
+	return string(withoutNUL(*room))
 }
 
 // attemptArgs returns the rows of a record's attempts.
