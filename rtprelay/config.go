@@ -47,7 +47,7 @@ type Config struct {
 	MaxSessions  int                // open sessions; 0 = 20000
 	EventQueue   int                // events waiting per worker, more are dropped and counted; 0 = 1024
 	BatchDelay   time.Duration      // how long packets of a busy worker may wait for more to come, at most 20 ms; 0 = 0.5 ms, negative = not at all
-	SpareSockets int                // sockets kept open for calls to come; they make room for those in use, to be 4 MaxSessions in all; 0 = 8192, negative = none
+	SpareSockets int                // kept open for calls to come; they make room for those in use, 4 MaxSessions in all; 0 = 8192, negative = none
 	SpareIdle    time.Duration      // spare sockets that were not needed for so long are closed, within twice that; 1 s to 1 h; 0 = 30 s
 	Events       func([]Event)      // receives batches, from one goroutine of the relay; the slice is valid only during the call; nil = discard
 	Logger       *slog.Logger       // nil = discard
