@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// Resolution of the timers: one fires at its time or less than Resolution later.
+// Resolution of the timers: one fires at its time or less than Resolution later,
+// and up to four times that where a flow of batches ends.
 const Resolution = 10 * time.Millisecond
 
 // Start starts the clock, one goroutine that runs the shards whose timers are
@@ -18,11 +19,9 @@ func (s *Set[E]) Start() {
 	}
 	s.started = true
 	s.stop = make(chan struct{})
-	alarm := time.NewTimer(Resolution)
-	s.alarm.Store(alarm)
 	s.looked.Store(0)
 	s.wg.Add(1 + runners())
-	go s.tick(s.stop, alarm)
+	go s.tick(s.stop)
 	for range runners() {
 		go s.serve(s.stop)
 	}
@@ -81,32 +80,41 @@ func (s *Set[E]) set(now time.Time) {
 	s.manual.Store(&now)
 }
 
-// tick is the clock: it looks for timers when nobody has for a tick.
-func (s *Set[E]) tick(stop <-chan struct{}, alarm *time.Timer) {
+// patience is how many ticks the clock leaves to batches that came when it woke
+// up last. A timer may be so much later when just then no more come.
+const patience = 4
+
+// tick is the clock. Where batches come all the time their producers look for
+// timers more often than it does; then it only sees that they do.
+func (s *Set[E]) tick(stop <-chan struct{}) {
 	defer s.wg.Done()
+	alarm := time.NewTimer(Resolution)
 	defer alarm.Stop()
 	for {
 		select {
 		case <-stop:
 			return
 		case <-alarm.C:
-			alarm.Reset(Resolution)
-			s.look()
+			// Not put off by those who look: that would wake up the runtime.
+			if s.look() {
+				alarm.Reset(Resolution)
+			} else {
+				alarm.Reset(patience * Resolution)
+			}
 		}
 	}
 }
 
-// look runs the idle shards that have a timer due, at most once a tick. Where
-// batches come all the time their producers are here before the clock is, which
-// then does not wake up.
-func (s *Set[E]) look() {
+// look runs the idle shards that have a timer due, and reports false when
+// somebody has done so in this tick.
+func (s *Set[E]) look() bool {
 	now := s.Now()
 	tick := tickAt(s.base, now)
 	if last := s.looked.Load(); tick <= last || !s.looked.CompareAndSwap(last, tick) {
-		return
+		return false
 	}
-	s.alarm.Load().Reset(Resolution)
 	s.kick(now, quantum)
+	return true
 }
 
 // kick runs the idle shards that have a timer due, as one. A shard that is

@@ -96,29 +96,43 @@ func TestBatchEnqueueWithin(t *testing.T) {
 	b.Run()
 }
 
-// Batches look for timers: with a clock that has stopped they fire all the same,
-// and the clock is put off as long as batches come.
+// Batches look for timers, once a tick, and the clock, which leaves that to them,
+// takes over when they end.
 func TestBatchLooksForTimers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		fired := 0
-		s := NewSet(Config[string]{Handle: func(sh *Shard[string], ev string, now time.Time) {
-			switch ev {
-			case "schedule":
-				sh.Wheel.Schedule(now.Add(15*time.Millisecond), "timer")
-			case "timer":
-				fired++
+		start := time.Now()
+		var fired []time.Duration
+		s := NewSet(Config[time.Duration]{Handle: func(sh *Shard[time.Duration], at time.Duration, now time.Time) {
+			if at > 0 {
+				fired = append(fired, now.Sub(start)-at)
+				return
+			}
+			for at := time.Duration(1); at <= 400*time.Millisecond; at += Resolution {
+				sh.Wheel.Schedule(start.Add(at), at)
 			}
 		}})
 		s.Start()
 		defer s.Stop()
-		s.Enqueue(1, New, "schedule")
-		s.alarm.Load().Stop()
-		for range 7 {
+		s.Enqueue(1, New, 0)
+		for range 50 { // until 200 ms
 			time.Sleep(4 * time.Millisecond)
 			s.Batch().Run()
 		}
-		if fired != 1 {
-			t.Errorf("%d timers fired", fired)
+		time.Sleep(260 * time.Millisecond)
+		synctest.Wait()
+		for i, late := range fired {
+			limit := Resolution + 4*time.Millisecond
+			if i >= 19 && i < 19+patience+1 { // the clock still trusts
+				limit = (patience + 1) * Resolution
+			} else if i > 20 {
+				limit = 2 * Resolution
+			}
+			if late > limit {
+				t.Errorf("timer %d is %v late", i, late)
+			}
+		}
+		if len(fired) != 40 {
+			t.Errorf("%d timers fired, want 40", len(fired))
 		}
 	})
 }

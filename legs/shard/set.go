@@ -19,10 +19,9 @@ type Set[E any] struct {
 	next   [Count]atomic.Int64
 	manual atomic.Pointer[time.Time] // the clock after Advance; nil means cfg.Now
 
-	rounds sync.Pool                  // of *round
-	looked atomic.Int64               // the newest tick whose timers somebody has looked for; never: nobody shall
-	alarm  atomic.Pointer[time.Timer] // of the clock
-	wake   chan struct{}              // there is something in handed
+	rounds sync.Pool     // of *round
+	looked atomic.Int64  // the newest tick whose timers somebody has looked for; never: nobody shall
+	wake   chan struct{} // there is something in handed
 
 	mu      sync.Mutex // guards the following fields
 	started bool
