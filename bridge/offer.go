@@ -157,6 +157,9 @@ func (b *Bridge) ourAddress(network string, streams []*rtprelay.Stream) netip.Ad
 
 // public is the address that SDP names for a local one.
 func (b *Bridge) public(network string, local netip.Addr) netip.Addr {
+	if len(b.cfg.Advertise) == 0 {
+		return local
+	}
 	if a, ok := b.cfg.Advertise[AdvertiseKey(network, local.Is6())]; ok {
 		return a
 	}

@@ -133,13 +133,18 @@ func (m *Media) SetDirection(d Direction) {
 func (m *Media) Flow() Direction {
 	d := m.Direction()
 	host := connectionHost(m.connection())
-	if !parseAddr(host).IsUnspecified() && !hasSuffixFold(strings.TrimSuffix(host, "."), ".invalid") {
+	if !isOpen(host) && !hasSuffixFold(strings.TrimSuffix(host, "."), ".invalid") {
 		return d
 	}
 	if m.hasICE() {
 		return d
 	}
 	return directionOf(d.Sends(), false)
+}
+
+// isOpen reports whether a host is 0.0.0.0 or [::], however it is written.
+func isOpen(host string) bool {
+	return host != "" && (host[0] == '0' || host[0] == ':') && parseAddr(host).IsUnspecified()
 }
 
 // Held reports whether the writer has put the stream on hold: by Flow it does
