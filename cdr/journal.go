@@ -13,7 +13,7 @@ import (
 //
 //	journal.go  Append: encode (entry.go, code.go), queue  any goroutine
 //	queue.go    a bounded list
-//	pace.go     when to write and when to sync              the journal's goroutine
+//	pace.go     when to write and when to sync             the journal's goroutine
 //	writer.go   queue → write(2) → done                    the journal's goroutine
 //	syncer.go   fsync in groups                            the syncer's goroutine
 //	settle.go   what became of written entries             the journal's goroutine
@@ -120,6 +120,7 @@ type Journal struct {
 	pace     pace
 	unsynced bool   // something was written that the syncer has not been told of
 	batch    []item // what drain has in hand
+	good     []item // those of them that can be written
 	chunk    []byte // what one write(2) takes
 	pending  []item // written, not yet known to be synced
 	pendSize int64  // octets of those

@@ -4,7 +4,7 @@ import "github.com/prometheus/client_golang/prometheus"
 
 // Metrics are the collectors of this package.
 type Metrics struct {
-	entries    *prometheus.CounterVec // by mark
+	entries    [markHeartbeat + 1]prometheus.Counter // by mark; of no mark is nil
 	writes     prometheus.Counter
 	refused    prometheus.Counter
 	failed     prometheus.Counter
@@ -28,8 +28,8 @@ type Metrics struct {
 // NewMetrics makes the collectors and registers them; a nil reg registers
 // nothing.
 func NewMetrics(reg prometheus.Registerer) *Metrics {
+	entries := counterVec("b2bua_journal_entries_total", "Entries written to the CDR journal.", "mark")
 	m := &Metrics{
-		entries:    counterVec("b2bua_journal_entries_total", "Entries written to the CDR journal.", "mark"),
 		writes:     counter("b2bua_journal_writes_total", "Times that the journal wrote what had come; entries that come fast share one."),
 		refused:    counter("b2bua_journal_refused_total", "Entries refused because the queue was full."),
 		failed:     counter("b2bua_journal_failed_total", "Entries that could not be written when they were due."),
@@ -49,8 +49,11 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		saveSeconds: histogram("b2bua_cdr_save_seconds", "Time of one batch into the store."),
 		backlog:     gauge("b2bua_cdr_backlog_bytes", "Octets of the journal not yet read towards the store."),
 	}
+	for _, mark := range []Mark{Started, Answered, Ended, markHeartbeat} {
+		m.entries[mark] = entries.WithLabelValues(mark.String())
+	}
 	if reg != nil {
-		reg.MustRegister(m.entries, m.writes, m.refused, m.failed, m.lost, m.diskErrors, m.syncs, m.segments, m.size,
+		reg.MustRegister(entries, m.writes, m.refused, m.failed, m.lost, m.diskErrors, m.syncs, m.segments, m.size,
 			m.live, m.owed, m.orphans, m.damage, m.saved, m.dead, m.saveErrors, m.saveSeconds, m.backlog)
 	}
 	return m

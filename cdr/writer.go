@@ -1,7 +1,7 @@
 package cdr
 
 import (
-	"errors"
+	"cmp"
 	"fmt"
 	"path/filepath"
 	"time"
@@ -78,10 +78,10 @@ func (j *Journal) drain() (n int, more bool) {
 
 // writeBatch writes a batch and tells every entry's caller how it went.
 func (j *Journal) writeBatch(batch []item) {
-	good := make([]item, 0, len(batch))
-	for _, it := range batch {
-		if it.frame != nil {
-			good = append(good, it)
+	good := j.good[:0]
+	for i := range batch {
+		if batch[i].frame != nil {
+			good = append(good, batch[i])
 		}
 	}
 	failed := j.put(good)
@@ -95,18 +95,21 @@ func (j *Journal) writeBatch(batch []item) {
 		}
 		j.owe(ended)
 	}
-	for _, it := range batch {
+	for i := range batch {
+		it := &batch[i]
 		switch {
 		case it.frame != nil && failed == nil:
-			j.cfg.Metrics.entries.WithLabelValues(it.mark.String()).Inc()
+			j.cfg.Metrics.entries[it.mark].Inc()
 		case it.err != nil:
 			j.cfg.Metrics.failed.Inc()
 			j.cfg.Logger.Error("journal entry cannot be encoded", "call_id", it.callID, "err", it.err)
 		}
 		if it.done != nil {
-			it.done(errors.Join(it.err, failed))
+			it.done(cmp.Or(it.err, failed))
 		}
 	}
+	clear(good)
+	j.good = good[:0]
 }
 
 // put appends the items to the current segment, or, when that fails, to a new
@@ -206,7 +209,8 @@ func (j *Journal) writable() file {
 // present end on.
 func (j *Journal) placeAll(seg *segment, items []item) {
 	at := seg.written
-	for _, it := range items {
+	for i := range items {
+		it := items[i]
 		size := int64(len(it.frame))
 		if it.mark != 0 {
 			it.seg, it.end = seg, at+size
@@ -255,7 +259,7 @@ func (j *Journal) heartbeat() {
 		err = j.put([]item{{frame: frame}})
 	}
 	if err == nil {
-		j.cfg.Metrics.entries.WithLabelValues(markHeartbeat.String()).Inc()
+		j.cfg.Metrics.entries[markHeartbeat].Inc()
 	}
 }
 
