@@ -116,7 +116,7 @@ func (c *Core) applyClient(tx *clientTx, was []byte, res txn.Result) {
 	c.spend(tx.flow, was, tx.Request)
 	c.set(&tx.alarm, res.Wake, (*clientTimer)(tx))
 	if res.Do.Has(txn.Done) {
-		c.clients.RemoveClient(tx.Key())
+		c.forgetClient(tx)
 		if tx.Kind == txn.Invite {
 			tx.leg.settled(tx.cseq)
 		}

@@ -29,7 +29,7 @@ type Core struct {
 	next   int                  // the first of them that is not delivered yet
 	out    []transport.Outgoing // written when the shard is drained
 	pen    pen                  // for what is written outside a step
-	spent  [][]byte             // images that are free when out is empty
+	spent  spent                // free when the shard is drained
 
 	// Whose work is in hand, for the panic fence; all nil between inputs.
 	hand  *serverTx // of the request in hand
@@ -169,9 +169,6 @@ func (c *Core) Resolve(uri sipmsg.URI, done func(*Core, []netip.AddrPort, error)
 // enter runs one input and everything that follows from it.
 func (c *Core) enter(in input, now time.Time) {
 	c.now = now
-	if len(c.out) == 0 && len(c.spent) > 0 {
-		c.spare()
-	}
 	in.enter(c)
 	c.deliver()
 	c.rest()
@@ -209,15 +206,16 @@ func (s *Stack) flush(shards []*shard.Shard[input]) {
 		clear(c.out)
 		c.out = c.out[:0]
 	}
-	batch := first.out
-	if len(batch) == 0 {
-		return
+	if batch := first.out; len(batch) > 0 {
+		if first.out = batch[:0]; cap(batch) > outKeep {
+			first.out = nil
+		}
+		s.wire.Write(batch)
+		clear(batch)
 	}
-	if first.out = batch[:0]; cap(batch) > outKeep {
-		first.out = nil
+	for _, sh := range shards {
+		sh.State.(*Core).spare()
 	}
-	s.wire.Write(batch)
-	clear(batch)
 }
 
 // outKeep is how many messages a core has room for while it has none.

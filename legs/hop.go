@@ -53,11 +53,13 @@ func (c *Core) depart(l leg, s *sending, w way, err error) {
 		}
 		return
 	}
-	tx := &clientTx{leg: l, quiet: s.kind != actRequest, way: w, cseq: s.cseq}
+	quiet := s.kind != actRequest
 	if err != nil {
-		c.failed(tx, s.method, ByTransport)
+		c.failed(&clientTx{leg: l, quiet: quiet, cseq: s.cseq}, s.method, ByTransport)
 		return
 	}
+	tx := c.stack.memory.client()
+	tx.leg, tx.quiet, tx.way, tx.cseq = l, quiet, w, s.cseq
 	c.open(tx, s.method, s.branch, s.raw)
 }
 

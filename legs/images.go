@@ -53,21 +53,10 @@ func (g *images) free(raw []byte) {
 }
 
 // spend takes back what a transaction has let go of: was is what it had to send,
-// and has what it has now. It may still have to be written to the wire; over a
-// stream nobody says when that has been done.
+// and has what it has now. Over a stream nobody says when it has been written.
 func (c *Core) spend(flow transport.Flow, was, has []byte) {
 	if len(was) == 0 || len(has) > 0 && &was[0] == &has[0] || c.stream(flow) {
 		return
 	}
-	c.spent = append(c.spent, was)
-}
-
-// spare frees what has been spent. All that has been said by then must have been
-// written to the wire.
-func (c *Core) spare() {
-	for i, raw := range c.spent {
-		c.stack.images.free(raw)
-		c.spent[i] = nil
-	}
-	c.spent = c.spent[:0]
+	c.spent.images = append(c.spent.images, was)
 }

@@ -4,6 +4,7 @@ import (
 	"sync"
 
 	"b2bua/legs/sipmsg"
+	"b2bua/legs/txn"
 )
 
 // A memory is what the packets of a stack are made of, again and again: a message
@@ -17,6 +18,8 @@ import (
 //     collector.
 type memory struct {
 	packets sync.Pool // of *packet, with an empty room or none
+	servers sync.Pool // of *serverTx
+	clients sync.Pool // of *clientTx
 	// spoil makes what is given back unfit for use, for tests: then it is not used
 	// again.
 	spoil func(*sipmsg.Message)
@@ -32,6 +35,43 @@ func (y *memory) packet() *packet {
 		p.room = new(sipmsg.Room)
 	}
 	return p
+}
+
+// server and client return transactions to be filled.
+func (y *memory) server() *serverTx {
+	if tx, ok := y.servers.Get().(*serverTx); ok {
+		return tx
+	}
+	return new(serverTx)
+}
+
+func (y *memory) client() *clientTx {
+	if tx, ok := y.clients.Get().(*clientTx); ok {
+		return tx
+	}
+	return new(clientTx)
+}
+
+// nowhere is a state that no machine knows: a transaction in it panics at every
+// input.
+const nowhere = txn.State(0xff)
+
+// freeServer takes a transaction back that nobody knows any more.
+func (y *memory) freeServer(tx *serverTx) {
+	if *tx = (serverTx{}); y.spoil != nil {
+		tx.State = nowhere
+		return
+	}
+	y.servers.Put(tx)
+}
+
+// freeClient takes a transaction back that nobody knows any more.
+func (y *memory) freeClient(tx *clientTx) {
+	if *tx = (clientTx{}); y.spoil != nil {
+		tx.State = nowhere
+		return
+	}
+	y.clients.Put(tx)
 }
 
 // reuse takes a packet back whose step is over, unless somebody keeps its message.

@@ -158,7 +158,7 @@ func (l *Outbound) ended() {
 	c := l.core
 	if tx, ok := c.clients.Client(txn.ClientKey{Branch: l.Branch, Method: "INVITE"}); ok && tx.State == txn.Accepted {
 		c.set(&tx.alarm, time.Time{}, nil)
-		c.clients.RemoveClient(tx.Key())
+		c.forgetClient(tx)
 		l.settle()
 	}
 }
@@ -275,7 +275,8 @@ func (c *Core) cancelInvite(l leg, a *action) {
 			return
 		}
 	}
-	tx := &clientTx{leg: l, quiet: true, way: way{flow: invite.flow}, cseq: a.msg.CSeq}
+	tx := c.stack.memory.client()
+	tx.leg, tx.quiet, tx.way, tx.cseq = l, true, way{flow: invite.flow}, a.msg.CSeq
 	c.open(tx, a.msg.Method, a.branch, raw)
 	c.applyClient(invite, nil, invite.Cancelled(c.now)) // it keeps what it has
 }

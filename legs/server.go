@@ -248,7 +248,8 @@ func (c *Core) enlist(l leg) {
 func (c *Core) newServer(p *packet) *serverTx {
 	flow := p.flow
 	flow.Peer = responsePeer(flow, &p.msg.Vias[0])
-	tx := &serverTx{req: p.msg, flow: flow, key: p.key}
+	tx := c.stack.memory.server()
+	tx.req, tx.flow, tx.key = p.msg, flow, p.key
 	var res txn.Result
 	tx.Server, res = txn.NewServer(txn.KindOf(p.msg.Method), p.msg.Method, flow.Conn != 0, c.now, &c.stack.cfg.Timers)
 	c.servers.AddServer(tx.key, p.merge, tx)
@@ -306,10 +307,7 @@ func (c *Core) applyServer(tx *serverTx, was []byte, res txn.Result) {
 	}
 	c.spend(tx.flow, was, tx.Response)
 	if res.Do.Has(txn.Done) {
-		c.servers.RemoveServer(tx.key)
-		if in, ok := tx.leg.(*Inbound); ok && in.tx == tx {
-			in.tx = nil
-		}
+		c.forgetServer(tx)
 	}
 	c.set(&tx.alarm, res.Wake, (*serverTimer)(tx))
 	if l := tx.leg; l != nil && l.base().asked == tx && (tx.State == txn.Confirmed || tx.State == txn.Terminated) {

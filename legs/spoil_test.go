@@ -91,9 +91,9 @@ func asJSON(t *testing.T, v any) string {
 	return string(b)
 }
 
-// What a transaction lets go of is spoiled in tests, but not before it has been
-// written: the wire never hears of it.
-func TestImagesAreGivenBack(t *testing.T) {
+// A transaction that is over is spoiled in tests, and so is what it lets go of, but
+// not before it has been written: the wire never hears of it.
+func TestTransactionsAreGivenBack(t *testing.T) {
 	r := newRelay(t)
 	d := r.establish("images")
 	tx := r.pair.in.tx
@@ -101,7 +101,13 @@ func TestImagesAreGivenBack(t *testing.T) {
 		t.Fatalf("%+v", tx)
 	}
 	r.lab.hear(labPeer, d.bye)
+	if tx.State == nowhere {
+		t.Error("a transaction is given back before its time")
+	}
 	r.lab.pass(40 * time.Second)
+	if tx.State != nowhere {
+		t.Errorf("a transaction is not given back: %+v", tx)
+	}
 	for _, o := range r.lab.said() {
 		if bytes.Contains(o.Data, []byte("??")) {
 			t.Errorf("said %q", o.Data)
