@@ -122,7 +122,7 @@ func (k *call) apply(c *legs.Core, ev event) {
 
 // move is apply with one event.
 func (k *call) move(c *legs.Core, ev event) {
-	if ev.in == Failed && k.m.accepts(ev) {
+	if ev.in == Failed && k.m.accepts(&ev) {
 		k.attempt.over(c, ev.why.end())
 	}
 	var room [3]action

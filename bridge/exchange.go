@@ -32,7 +32,7 @@ func (e Exchange) String() string {
 
 // exchange takes news of a further offer. What each side has is changed when
 // both have agreed, and not before (RFC 6141 §3).
-func (m *machine) exchange(ev event, acts []action) []action {
+func (m *machine) exchange(ev *event, acts []action) []action {
 	switch {
 	case ev.in == Reoffered:
 		return m.reoffered(ev.party, acts)
@@ -62,7 +62,7 @@ func (m *machine) reoffered(from Party, acts []action) []action {
 }
 
 // answeredAgain takes the word of the side that was offered something.
-func (m *machine) answeredAgain(ev event, acts []action) []action {
+func (m *machine) answeredAgain(ev *event, acts []action) []action {
 	was, to := m.Exchange, m.Offerer.other()
 	m.Exchange = Stable
 	switch {

@@ -167,7 +167,7 @@ var phases = [numInputs][]Phase{
 	Rerefused:   {Talking},
 }
 
-func (m *machine) accepts(ev event) bool {
+func (m *machine) accepts(ev *event) bool {
 	if ev.in.ofAttempt() && ev.attempt != m.Attempt { // of one that was given up
 		return false
 	}
@@ -182,10 +182,10 @@ func (i Input) ofAttempt() bool {
 // step applies one event and appends what to do to acts, in order. An event that
 // the phase has no edge for changes nothing: late news of a call that went on.
 func (m *machine) step(ev event, acts []action) []action {
-	if !m.accepts(ev) {
+	if !m.accepts(&ev) {
 		return acts
 	}
-	acts = m.move(ev, acts)
+	acts = m.move(&ev, acts)
 	if m.Phase == Done {
 		m.Exchange = Stable
 	}
@@ -193,7 +193,7 @@ func (m *machine) step(ev event, acts []action) []action {
 }
 
 // move is step with an event that the phase has an edge for.
-func (m *machine) move(ev event, acts []action) []action {
+func (m *machine) move(ev *event, acts []action) []action {
 	switch ev.in {
 	case Planned:
 		m.Targets, m.Status = ev.targets, 404
@@ -215,7 +215,7 @@ func (m *machine) move(ev event, acts []action) []action {
 		m.Phase, m.Targets, m.Reason, m.Headers = Talking, nil, "", nil
 		return append(acts, action{op: opAnswer, attempt: m.Attempt})
 	case Unjournaled:
-		return m.stop(event{end: cdr.EndJournal}, acts)
+		return m.stop(&event{end: cdr.EndJournal}, acts)
 	case CallerGone:
 		return m.callerGone(ev, acts)
 	case CalledGone:
@@ -249,7 +249,7 @@ func (m *machine) giveUp(acts []action) []action {
 
 // failed hunts on by the target's rules, or ends the call. A telephone that
 // rang until the time was up is not rung again by another gateway.
-func (m *machine) failed(ev event, acts []action) []action {
+func (m *machine) failed(ev *event, acts []action) []action {
 	m.Status, m.Why, m.Reason, m.Headers = forCaller(ev.status), ev.why, ev.reason, ev.headers
 	if m.hunts(ev) {
 		return m.next(acts)
@@ -257,7 +257,7 @@ func (m *machine) failed(ev event, acts []action) []action {
 	return m.giveUp(acts)
 }
 
-func (m *machine) hunts(ev event) bool {
+func (m *machine) hunts(ev *event) bool {
 	t := &m.Targets[m.Attempt-1]
 	switch ev.why {
 	case ByRing:
@@ -284,10 +284,10 @@ func (m *machine) rungOut(acts []action) []action {
 	if m.Rung {
 		status = 480
 	}
-	return m.failed(event{why: ByRing, status: status}, append(acts, drop))
+	return m.failed(&event{why: ByRing, status: status}, append(acts, drop))
 }
 
-func (m *machine) callerGone(ev event, acts []action) []action {
+func (m *machine) callerGone(ev *event, acts []action) []action {
 	end := cdr.EndCancelled
 	if m.Phase == Talking {
 		end = cdr.EndCompleted
@@ -298,7 +298,7 @@ func (m *machine) callerGone(ev event, acts []action) []action {
 
 // calledGone ends an answered call; one whose caller has not been answered yet
 // is refused.
-func (m *machine) calledGone(ev event, acts []action) []action {
+func (m *machine) calledGone(ev *event, acts []action) []action {
 	caller := action{op: opDropIn, reason: ev.reason}
 	finish := action{op: opFinish, end: cdr.EndCompleted, by: cdr.ByCalled, reason: ev.reason}
 	if m.Phase == Answering {
@@ -311,7 +311,7 @@ func (m *machine) calledGone(ev event, acts []action) []action {
 }
 
 // stop ends both sides.
-func (m *machine) stop(ev event, acts []action) []action {
+func (m *machine) stop(ev *event, acts []action) []action {
 	caller := action{op: opRefuse, status: ev.status, reason: ev.reason}
 	if caller.status == 0 {
 		caller.status = 503
