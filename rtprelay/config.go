@@ -21,7 +21,7 @@ const (
 	DefaultEventQueue   = 1024
 	DefaultBatchDelay   = 500 * time.Microsecond
 	DefaultSpareSockets = 8192
-	DefaultSpareIdle    = 30 * time.Second
+	DefaultSpareIdle    = 2 * time.Minute
 )
 
 // maxWorkers bounds Config.Workers: more threads than this never helps.
@@ -48,7 +48,7 @@ type Config struct {
 	EventQueue   int                // events waiting per worker, more are dropped and counted; 0 = 1024
 	BatchDelay   time.Duration      // how long packets of a busy worker may wait for more to come, at most 20 ms; 0 = 0.5 ms, negative = not at all
 	SpareSockets int                // kept open for calls to come; they make room for those in use, 4 MaxSessions in all; 0 = 8192, negative = none
-	SpareIdle    time.Duration      // spare sockets that were not needed for so long are closed, within twice that; 1 s to 1 h; 0 = 30 s
+	SpareIdle    time.Duration      // spare sockets that were not needed for so long are closed, within twice that; 1 s to 1 h; 0 = 2 min
 	Events       func([]Event)      // receives batches, from one goroutine of the relay; the slice is valid only during the call; nil = discard
 	Logger       *slog.Logger       // nil = discard
 	Metrics      *Metrics           // nil = unregistered

@@ -196,7 +196,7 @@ func Default() *Config {
 			LearnWindow:  10 * time.Second,
 			MaxSessions:  4500, // four sockets each: within the usual limit of 20,000 descriptors, and within media.ports
 			BatchDelay:   500 * time.Microsecond,
-			SpareSockets: 8192, SpareIdle: 30 * time.Second,
+			SpareSockets: 8192, SpareIdle: 2 * time.Minute,
 			Fastpath: "auto",
 		},
 		Database:     Database{URL: "sqlite://data/b2bua.db", Poll: 2 * time.Second},
