@@ -46,8 +46,8 @@ func (l *Local) appendVia(b []byte, seed *shard.Seed) (out []byte, branch, end i
 }
 
 // contact has the tag as its user part: it tells nothing and is no other leg's.
-// room is where its parameter may go.
-func (l *Local) contact(tag string, room sipmsg.Params) sipmsg.Address {
+// param is where its parameter goes, if there is one.
+func (l *Local) contact(tag string, param *[1]sipmsg.Param) sipmsg.Address {
 	u := sipmsg.URI{Scheme: "sip", User: tag, Host: l.Host}
 	if i := strings.LastIndexByte(l.Host, ':'); i >= 0 {
 		if port, err := strconv.Atoi(l.Host[i+1:]); err == nil { // else it is in an IPv6 address
@@ -55,7 +55,8 @@ func (l *Local) contact(tag string, room sipmsg.Params) sipmsg.Address {
 		}
 	}
 	if l.Transport != "udp" {
-		u.Params = append(room, sipmsg.Param{Name: "transport", Value: l.Transport})
+		param[0] = sipmsg.Param{Name: "transport", Value: l.Transport}
+		u.Params = param[:]
 	}
 	return sipmsg.Address{URI: u}
 }

@@ -189,7 +189,7 @@ func TestLocal(t *testing.T) {
 	if v := tcp.via("b"); v != "SIP/2.0/TCP h;branch=b;rport" {
 		t.Error(v)
 	}
-	if c := tcp.contact("t", nil).String(); c != "<sip:t@h;transport=tcp>" {
+	if c := tcp.contact("t", new([1]sipmsg.Param)).String(); c != "<sip:t@h;transport=tcp>" {
 		t.Error(c)
 	}
 	for _, host := range []string{"192.0.2.1:5060", "192.0.2.1", "h", "h:5060", "[2001:db8::1]:5060", "[2001:db8::1]"} {

@@ -67,7 +67,7 @@ func (d *draft) from(via string) {
 
 // at sets the one Contact.
 func (d *draft) at(l *Local, tag string) {
-	d.contact[0] = l.contact(tag, d.param[:0])
+	d.contact[0] = l.contact(tag, &d.param)
 	d.Contacts = d.contact[:]
 }
 

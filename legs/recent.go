@@ -31,13 +31,7 @@ func newRecent() recent {
 
 // mark is what a request and its retransmissions have in common.
 func (r *recent) mark(m *sipmsg.Message) uint64 {
-	var h maphash.Hash
-	h.SetSeed(r.seed)
-	for _, s := range [...]string{m.Method, m.Vias[0].Branch(), m.Vias[0].Host, m.CallID} {
-		_, _ = h.WriteString(s)
-		_ = h.WriteByte(0)
-	}
-	return h.Sum64()
+	return maphash.Comparable(r.seed, [...]string{m.Method, m.Vias[0].Branch(), m.Vias[0].Host, m.CallID})
 }
 
 func (r *recent) add(mark uint64) {

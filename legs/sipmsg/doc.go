@@ -29,8 +29,9 @@
 // what its header parsers get wrong (defect_test.go) had to be read again anyway.
 //
 // A parsed message is a handful of allocations: its header is one string that all
-// values are parts of, and each kind of list has one array. Who keeps a value for
-// long copies it, or keeps the whole header.
+// values are parts of, and the message and its lists are a [Room]. Who keeps a value
+// for long copies it, or keeps the whole header; who has no use for a message any
+// more reads the next one into the same Room.
 //
 // A parsed message may be read from many goroutines, and copied by assignment:
 // replace what a copy's lists hold, or append to them, but do not write to their
