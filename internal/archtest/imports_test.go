@@ -11,7 +11,7 @@ import (
 // own, never sideways. A package that is not here, or in aside, does not
 // exist.
 var order = [][]string{
-	{"sdp", "cdr", "policy", "legs/sipmsg", "internal/config"},
+	{"sdp", "cdr", "policy", "legs/sipmsg", "internal/config", "internal/gate"},
 	{"legs/shard", "legs/transport", "legs/txn", "legs/resolve", "rtprelay", "migrations"},
 	{"legs", "registrar"},
 	{"bridge"},
