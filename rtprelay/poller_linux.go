@@ -8,6 +8,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"b2bua/internal/gate"
 )
 
 // batchSize is how many ready sockets one epoll_wait returns at most.
@@ -18,18 +20,19 @@ const wakeToken = ^uint64(0)
 
 // epoll is the poller of one worker: raw non-blocking sockets, level-triggered,
 // one receive per ready socket. A call has so few packets that a second receive
-// would mostly find nothing. No system call of it blocks, see gate.
+// would mostly find nothing. No system call of it blocks, see [gate.Gate].
 type epoll struct {
-	fd     int
-	wakeFD int
-	gate   *gate
+	fd    int
+	alarm *gate.Timer // of wake
+	gate  *gate.Gate
 
 	// the worker's
 	name   unix.RawSockaddrAny // scratch for addresses
 	events []unix.EpollEvent
-	tokens []uint64 // what the wait that is running fills in,
-	found  int      // how many it has,
-	err    error    // or what went wrong
+	tokens []uint64    // what the wait that is running fills in,
+	looks  func() bool // look, bound once
+	found  int         // how many it has,
+	err    error       // or what went wrong
 }
 
 // newPoller returns the best poller of this system.
@@ -38,15 +41,18 @@ func newPoller() (poller, error) {
 	if err != nil {
 		return nil, systemError("epoll", err)
 	}
-	wakeFD, err := newTimer()
+	alarm, err := gate.NewTimer()
 	if err != nil {
 		_ = unix.Close(fd)
-		return nil, systemError("timerfd", err)
+		return nil, systemError("timer", err)
 	}
-	p := &epoll{fd: fd, wakeFD: wakeFD, events: make([]unix.EpollEvent, batchSize)}
-	if p.gate, err = newGate(fd, p.look); err == nil {
+	p := &epoll{fd: fd, alarm: alarm, events: make([]unix.EpollEvent, batchSize)}
+	p.looks = p.look
+	if p.gate, err = gate.New(fd); err != nil {
+		err = systemError("gate", err)
+	} else {
 		// Edge-triggered, so that nobody has to read it.
-		err = p.watch(wakeFD, unix.EPOLLIN|unix.EPOLLET, wakeToken)
+		err = p.watch(alarm.FD(), unix.EPOLLIN|unix.EPOLLET, wakeToken)
 	}
 	if err != nil {
 		_ = p.close()
@@ -115,7 +121,7 @@ func systemError(call string, err error) error {
 // wait implements poller.
 func (p *epoll) wait(tokens []uint64, timeout time.Duration) (int, error) {
 	p.tokens, p.found, p.err = tokens, 0, nil
-	err := p.gate.wait(timeout)
+	err := p.gate.Wait(p.looks, timeout)
 	return p.found, errors.Join(p.err, err)
 }
 
@@ -144,20 +150,20 @@ func (p *epoll) look() bool {
 }
 
 // rest implements poller.
-func (p *epoll) rest(d time.Duration) error { return p.gate.rest(d) }
+func (p *epoll) rest(d time.Duration) error { return p.gate.Rest(d) }
 
 // wake implements poller.
 func (p *epoll) wake(after time.Duration) {
-	_ = startTimer(p.wakeFD, after) // fails only for what is no timer
+	_ = p.alarm.Start(after) // fails only for what is no timer
 }
 
 // close implements poller.
 func (p *epoll) close() error {
 	var err error
 	if p.gate != nil {
-		err = p.gate.close()
+		err = p.gate.Close()
 	}
-	return errors.Join(err, unix.Close(p.wakeFD), unix.Close(p.fd))
+	return errors.Join(err, p.alarm.Close(), unix.Close(p.fd))
 }
 
 // descriptorLimit is how many files the process may have open.

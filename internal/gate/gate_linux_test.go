@@ -84,7 +84,8 @@ func TestWait(t *testing.T) {
 	}
 }
 
-// A rest is not cut short by what comes meanwhile.
+// A rest is not cut short by what comes meanwhile, and the first look after it
+// finds that.
 func TestRest(t *testing.T) {
 	g, r, w := pipe(t)
 	stop := make(chan struct{})
@@ -107,8 +108,9 @@ func TestRest(t *testing.T) {
 	}
 	close(stop)
 	<-done
-	if err := g.Wait(take(r), -1); err != nil {
-		t.Error(err)
+	looks, ready := 0, take(r)
+	if err := g.Wait(func() bool { looks++; return ready() }, -1); err != nil || looks != 1 {
+		t.Errorf("%v, %d looks", err, looks)
 	}
 }
 
