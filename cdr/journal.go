@@ -38,18 +38,19 @@ const (
 // JournalConfig configures [Open]. Zero fields but Dir take the value in
 // brackets.
 type JournalConfig struct {
-	Dir            string           // where segments, checkpoint and dead letters live; made 0700
-	NodeID         string           // written into every segment
-	SegmentSize    int64            // octets after which a new segment is begun [16 MiB]
-	Gather         time.Duration    // longest wait of an entry for its write(2), when more than about 500 come in a second; others do not wait [5ms]
-	SyncEvery      time.Duration    // longest wait of a written entry for its fsync to begin [10ms]
-	HeartbeatEvery time.Duration    // while calls are live [1s]
-	Queue          int              // entries waiting to be written; beyond half of it only Ended is taken [32768]
-	QueueBytes     int64            // the same in octets [64 MiB]
-	Unsynced       int64            // octets written but not synced; beyond it the queue waits [64 MiB]
-	Now            func() time.Time // wall clock [time.Now]
-	Logger         *slog.Logger     // nil discards
-	Metrics        *Metrics         // nil counts what nobody sees
+	Dir            string            // where segments, checkpoint and dead letters live; made 0700
+	NodeID         string            // written into every segment
+	SegmentSize    int64             // octets after which a new segment is begun [16 MiB]
+	Gather         time.Duration     // longest wait of an entry for its write(2), when more than about 500 come in a second; others do not wait [5ms]
+	SyncEvery      time.Duration     // longest wait of a written entry for its fsync to begin [10ms]
+	HeartbeatEvery time.Duration     // while calls are live [1s]
+	Queue          int               // entries waiting to be written; beyond half of it only Ended is taken [32768]
+	QueueBytes     int64             // the same in octets [64 MiB]
+	Unsynced       int64             // octets written but not synced; beyond it the queue waits [64 MiB]
+	Together       func(tell func()) // calls tell, which tells the callers of a batch how it went [tell()]
+	Now            func() time.Time  // wall clock [time.Now]
+	Logger         *slog.Logger      // nil discards
+	Metrics        *Metrics          // nil counts what nobody sees
 
 	disk disk // nil is the operating system's
 }
@@ -68,6 +69,9 @@ func (c JournalConfig) withDefaults() JournalConfig {
 	def(&c.Unsynced, 64<<20)
 	if c.Queue == 0 {
 		c.Queue = 32768
+	}
+	if c.Together == nil {
+		c.Together = func(tell func()) { tell() }
 	}
 	if c.Now == nil {
 		c.Now = time.Now
@@ -121,6 +125,9 @@ type Journal struct {
 	unsynced bool   // something was written that the syncer has not been told of
 	batch    []item // what drain has in hand
 	good     []item // those of them that can be written
+	told     []item // the batch that tell is about,
+	failed   error  // and why it was not written
+	tell     func() // tellAll, bound once
 	chunk    []byte // what one write(2) takes
 	pending  []item // written, not yet known to be synced
 	pendSize int64  // octets of those
@@ -177,6 +184,7 @@ func Open(cfg JournalConfig) (*Journal, error) {
 		stopSync: make(chan struct{}),
 		synced:   make(chan struct{}),
 	}
+	j.tell = j.tellAll
 	if err := j.restore(); err != nil {
 		return nil, errors.Join(err, j.closeFiles(), lock.Close())
 	}

@@ -95,6 +95,16 @@ func (j *Journal) writeBatch(batch []item) {
 		}
 		j.owe(ended)
 	}
+	j.told, j.failed = batch, failed
+	j.cfg.Together(j.tell)
+	clear(good)
+	j.good = good[:0]
+}
+
+// tellAll tells the callers of the batch in hand how it went.
+func (j *Journal) tellAll() {
+	batch, failed := j.told, j.failed
+	j.told, j.failed = nil, nil
 	for i := range batch {
 		it := &batch[i]
 		switch {
@@ -108,8 +118,6 @@ func (j *Journal) writeBatch(batch []item) {
 			it.done(cmp.Or(it.err, failed))
 		}
 	}
-	clear(good)
-	j.good = good[:0]
 }
 
 // put appends the items to the current segment, or, when that fails, to a new

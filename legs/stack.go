@@ -176,6 +176,10 @@ func (s *Stack) Drain() { s.draining.Store(true) }
 // it still runs, on the caller's goroutine, and what it sends goes nowhere.
 func (s *Stack) Post(id shard.ID, fn func(*Core)) { s.shards.Admit(id, posted(fn)) }
 
+// Together calls f, which posts, and then runs what was posted meanwhile on this
+// goroutine, so that nobody has to wake up for it.
+func (s *Stack) Together(f func()) { s.shards.Together(f) }
+
 // Each runs fn on every shard, on no two at a time and in no order, and returns
 // when the last one is done or ctx ends. A shard that is busy keeps none but
 // itself waiting, and where fn has not begun by the time Each returns it never

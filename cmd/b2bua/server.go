@@ -46,6 +46,7 @@ type server struct {
 	resolver *resolve.Resolver
 	bridge   *bridge.Bridge
 	stack    *legs.Stack
+	serving  atomic.Pointer[legs.Stack] // stack, for goroutines that begin before it
 	http     *api.Server
 	token    string
 
@@ -161,10 +162,20 @@ func policyBounds(cfg *config.Config) policy.Bounds {
 	return b
 }
 
+// together lets the journal answer the calls of a batch at once, when there are
+// any.
+func (s *server) together(tell func()) {
+	if stack := s.serving.Load(); stack != nil {
+		stack.Together(tell)
+		return
+	}
+	tell()
+}
+
 func (s *server) startCDRs(context.Context) (err error) {
 	s.journal, err = cdr.Open(cdr.JournalConfig{
 		Dir: s.cfg.CDR.Journal, NodeID: s.node(), Queue: s.cfg.Limits.JournalQueue,
-		Logger: s.log, Metrics: cdr.NewMetrics(s.reg),
+		Together: s.together, Logger: s.log, Metrics: cdr.NewMetrics(s.reg),
 	})
 	if err != nil {
 		return fmt.Errorf("cdr.journal: %w", err)
@@ -258,6 +269,7 @@ func (s *server) startSIP(context.Context) (err error) {
 		return fmt.Errorf("sip.listen: %w", err)
 	}
 	s.bridge.Bind(s.stack)
+	s.serving.Store(s.stack)
 	s.later("sip", s.stack.Stop)
 	return nil
 }

@@ -27,8 +27,28 @@ func (s *Set[E]) handOver(shards []*Shard[E]) bool {
 		return false
 	}
 	s.handed = append(s.handed, shards...)
-	s.call()
+	if s.held == 0 {
+		s.call()
+	}
 	return true
+}
+
+// Together calls f, which admits events, and then runs what was admitted
+// meanwhile on this goroutine, as one: nobody has to wake up for it. It is for
+// who has the time to, and must not be called inside Handle.
+func (s *Set[E]) Together(f func()) {
+	s.hold(1)
+	defer func() {
+		s.hold(-1)
+		s.serveOnce()
+	}()
+	f()
+}
+
+func (s *Set[E]) hold(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.held += n
 }
 
 // call wakes a runner, unless one is waking up already.
@@ -75,8 +95,12 @@ func (s *Set[E]) serveOnce() bool {
 		s.call() // another runner
 	}
 	s.mu.Unlock()
+	if n == 0 {
+		s.rounds.Put(r)
+		return false
+	}
 	s.cfg.Metrics.handovers.Add(float64(n))
 	r.run(quantum)
 	s.rounds.Put(r)
-	return n > 0
+	return true
 }

@@ -189,3 +189,70 @@ func TestRunners(t *testing.T) {
 		t.Errorf("%d events and %d shards left", s.Depth(InDialog), len(s.handed))
 	}
 }
+
+// What is admitted together is run by who says so, as one round, and what
+// others admit at that time is not left lying.
+func TestTogether(t *testing.T) {
+	var handled atomic.Int32
+	var mu sync.Mutex
+	var flushes []int // shards in each
+	s := NewSet(Config[int]{
+		Handle: func(*Shard[int], int, time.Time) { handled.Add(1) },
+		Drained: func(shards []*Shard[int]) {
+			mu.Lock()
+			defer mu.Unlock()
+			flushes = append(flushes, len(shards))
+		},
+	})
+	s.Start()
+	s.Together(func() {
+		for id := range ID(5) {
+			s.Admit(id, 1)
+			s.Admit(id, 2)
+		}
+		if handled.Load() != 0 {
+			t.Error("not together")
+		}
+	})
+	if handled.Load() != 10 || !slices.Equal(flushes, []int{5}) {
+		t.Errorf("%d handled, flushed %v", handled.Load(), flushes)
+	}
+	s.Together(func() { // more than one goroutine runs at a time
+		for id := range ID(roundSize + 10) {
+			s.Admit(id, 1)
+		}
+	})
+	s.Stop()
+	if n := handled.Load(); n != 10+roundSize+10 {
+		t.Errorf("%d handled", n)
+	}
+}
+
+// Those who admit while others do so together wake nobody in vain and are not
+// forgotten.
+func TestTogetherWithOthers(t *testing.T) {
+	const each = 2000
+	var handled atomic.Int32
+	s := NewSet(Config[int]{Handle: func(*Shard[int], int, time.Time) { handled.Add(1) }})
+	s.Start()
+	var wg sync.WaitGroup
+	for range 2 {
+		wg.Go(func() {
+			for i := range each {
+				s.Together(func() { s.Admit(ID(i), 0) })
+			}
+		})
+		wg.Go(func() {
+			for i := range each {
+				s.Admit(ID(i), 0)
+			}
+		})
+	}
+	wg.Wait()
+	for deadline := time.Now().Add(10 * time.Second); handled.Load() < 4*each; { // while the runners are there
+		if time.Now().After(deadline) {
+			t.Fatalf("%d of %d handled", handled.Load(), 4*each)
+		}
+	}
+	s.Stop()
+}

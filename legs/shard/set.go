@@ -27,6 +27,7 @@ type Set[E any] struct {
 	started bool
 	stop    chan struct{}
 	handed  []*Shard[E]    // claimed shards that wait for a runner
+	held    int            // calls of Together under way, which run them
 	wg      sync.WaitGroup // the clock and the runners
 }
 
