@@ -4,10 +4,11 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"time"
 )
 
 // An encoder appends parts of a record as JSON, as encoding/json does but in a
-// tenth of its time: every row of the store has two. A figure that JSON cannot
+// tenth of its time: every row of the store has three. A figure that JSON cannot
 // carry (NaN, ±Inf) becomes 0: no statistic is worth a lost record. What the
 // fields are called is in their tags; a test holds the two together.
 type encoder struct{ b []byte }
@@ -27,8 +28,21 @@ func (m *Media) AppendJSON(b []byte) []byte {
 	return e.b
 }
 
-// usualJSON is the room that most of what a caller sent, or the figures of two
-// streams, fits into.
+// AppendAttempts appends list as JSON to b, an empty list when it is nil. Times
+// are UTC, cut to microseconds; their years must be 0 to 9999 (RFC 3339).
+func AppendAttempts(b []byte, list []Attempt) []byte {
+	e := encoder{b: slices.Grow(b, usualJSON)}
+	e.raw(`[`)
+	for i := range list {
+		e.next(i)
+		e.attempt(&list[i])
+	}
+	e.raw(`]`)
+	return e.b
+}
+
+// usualJSON is the room that most of what a caller sent, the figures of two
+// streams, or an attempt or two fit into.
 const usualJSON = 1 << 10
 
 func (e *encoder) received(r *Received) {
@@ -79,6 +93,48 @@ func (e *encoder) stream(s *Stream) {
 	e.uint(`,"dropped":`, s.Dropped)
 	e.uint(`,"rtcp_packets":`, s.RTCPPackets)
 	e.raw(`}`)
+}
+
+func (e *encoder) attempt(a *Attempt) {
+	e.int(`{"attempt_no":`, int64(a.AttemptNo))
+	e.text(`,"reason":`, string(a.Reason))
+	e.text(`,"trunk":`, a.Trunk)
+	e.text(`,"gateway":`, a.Gateway)
+	e.text(`,"sent":{"sip_call_id":`, a.Sent.SIPCallID)
+	e.text(`,"request_uri":`, a.Sent.RequestURI)
+	e.text(`,"destination":`, a.Sent.Destination)
+	e.text(`,"caller":`, a.Sent.Caller)
+	e.text(`,"called":`, a.Sent.Called)
+	e.time(`},"started_at":`, &a.StartedAt)
+	e.time(`,"ringing_at":`, a.RingingAt)
+	e.time(`,"answered_at":`, a.AnsweredAt)
+	e.time(`,"ended_at":`, a.EndedAt)
+	e.int(`,"billable_ms":`, a.BillableMS)
+	if e.known(`,"sip_status":`, a.SIPStatus != nil) {
+		e.int(``, int64(*a.SIPStatus))
+	}
+	if e.known(`,"end_reason":`, a.EndReason != nil) {
+		e.text(``, string(*a.EndReason))
+	}
+	e.raw(`}`)
+}
+
+// known writes the key of what may not have happened, and null when it did not.
+func (e *encoder) known(key string, yes bool) bool {
+	e.raw(key)
+	if !yes {
+		e.raw(`null`)
+	}
+	return yes
+}
+
+// time writes a time, null for nil.
+func (e *encoder) time(key string, t *time.Time) {
+	if e.known(key, t != nil) {
+		e.raw(`"`)
+		e.b = t.UTC().Truncate(time.Microsecond).AppendFormat(e.b, time.RFC3339Nano)
+		e.raw(`"`)
+	}
 }
 
 func (e *encoder) raw(s string) { e.b = append(e.b, s...) }

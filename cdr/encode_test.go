@@ -27,6 +27,7 @@ func TestEncoderWritesEveryField(t *testing.T) {
 		}
 		same(r.Received.AppendJSON(nil), r.Received)
 		same(r.Media.AppendJSON(nil), r.Media)
+		same(AppendAttempts(nil, r.Attempts), r.Attempts)
 	})
 }
 

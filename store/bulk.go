@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"database/sql/driver"
 	"errors"
 	"fmt"
@@ -47,40 +46,33 @@ func (b bulk) listsSQL() string {
 		b.name, strings.Join(b.columns, ", "), strings.Join(lists, ", "), b.key)
 }
 
-// insertBulk inserts rows of arguments and returns how many were new. Postgres
-// takes a list for each column, so that any number of rows is one statement
+// insertBulk inserts rows of arguments. Postgres takes a list for each column, so that any number of rows is one statement
 // that it plans once. SQLite is in this process and takes row by row.
-func (s *Store) insertBulk(ctx context.Context, x tx, b bulk, rows [][]any) (fresh int64, err error) {
-	if len(rows) == 0 {
-		return 0, nil
-	}
+func (s *Store) insertBulk(ctx context.Context, x tx, b bulk, rows [][]any) error {
 	if s.dialect.lists {
-		return changed(x.ExecContext(ctx, b.listsSQL(), columns(rows)...))
-	}
-	err = x.conn.Raw(func(c any) error {
-		fresh, err = insertEach(ctx, c, b.rowSQL(&s.dialect), rows)
+		_, err := x.ExecContext(ctx, b.listsSQL(), columns(rows)...)
 		return err
-	})
-	return fresh, err
+	}
+	return x.conn.Raw(func(c any) error { return insertEach(ctx, c, b.rowSQL(&s.dialect), rows) })
 }
 
 // insertEach gives rows to one statement of a driver's connection. Through
 // package sql half of the time would go into looking at arguments, which are
 // of the driver's own types already. A statement of one row also spares SQLite
 // the journal that it keeps to undo half of one.
-func insertEach(ctx context.Context, c any, query string, rows [][]any) (fresh int64, err error) {
+func insertEach(ctx context.Context, c any, query string, rows [][]any) (err error) {
 	conn, ok := c.(driver.ConnPrepareContext)
 	if !ok {
-		return 0, fmt.Errorf("%T cannot prepare", c)
+		return fmt.Errorf("%T cannot prepare", c)
 	}
 	prepared, err := conn.PrepareContext(ctx, query)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	defer func() { err = errors.Join(err, prepared.Close()) }()
 	stmt, ok := prepared.(driver.StmtExecContext)
 	if !ok {
-		return 0, fmt.Errorf("%T cannot execute", prepared)
+		return fmt.Errorf("%T cannot execute", prepared)
 	}
 	args := make([]driver.NamedValue, len(rows[0]))
 	for i := range args {
@@ -89,25 +81,16 @@ func insertEach(ctx context.Context, c any, query string, rows [][]any) (fresh i
 	each := context.WithoutCancel(ctx) // or the driver starts a goroutine for every row
 	for _, row := range rows {
 		if err := ctx.Err(); err != nil {
-			return 0, err
+			return err
 		}
 		for i := range row {
 			args[i].Value = row[i]
 		}
-		n, err := changed(stmt.ExecContext(each, args))
-		if err != nil {
-			return 0, err
+		if _, err := stmt.ExecContext(each, args); err != nil {
+			return err
 		}
-		fresh += n
 	}
-	return fresh, nil
-}
-
-func changed(r sql.Result, err error) (int64, error) {
-	if err != nil {
-		return 0, err
-	}
-	return r.RowsAffected()
+	return nil
 }
 
 // columns turns rows into one list for each column.

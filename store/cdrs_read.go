@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"time"
 
 	"b2bua/cdr"
 )
@@ -150,7 +149,7 @@ func firstRunes(s string, n int) string {
 	return s
 }
 
-// page reads records and their attempts.
+// page reads records.
 func (s *Store) page(ctx context.Context, where *condition, limit int) (cdr.Page, error) {
 	page := cdr.Page{Items: []cdr.Record{}}
 	query := fmt.Sprintf("SELECT %s FROM cdrs%s ORDER BY started_at DESC, call_id DESC LIMIT %d",
@@ -167,7 +166,7 @@ func (s *Store) page(ctx context.Context, where *condition, limit int) (cdr.Page
 		page.Items = page.Items[:limit]
 		page.NextCursor = cursorOf(&page.Items[limit-1]).String()
 	}
-	return page, s.readAttempts(ctx, page.Items)
+	return page, nil
 }
 
 func scanCDR(scan func(...any) error) (r cdr.Record, err error) {
@@ -175,50 +174,6 @@ func scanCDR(scan func(...any) error) (r cdr.Record, err error) {
 	err = scan(&r.CallID, timeInto{&r.StartedAt}, &r.NodeID, &r.Caller, &r.Called, &r.InboundTrunk, &r.OutboundTrunk,
 		timeOrNil{&r.RingingAt}, timeOrNil{&r.AnsweredAt}, timeOrNil{&r.EndedAt}, &r.DurationMS, &r.BillableMS, &r.PDDMS,
 		&r.SIPStatus, &r.Q850Cause, &r.HungUpBy, &r.EndReason, &r.PolicyRevision,
-		jsonInto{&r.Received}, jsonInto{&r.Media}, jsonInto{&r.RelatedCalls})
+		jsonInto{&r.Received}, jsonInto{&r.Media}, jsonInto{&r.RelatedCalls}, jsonInto{&r.Attempts})
 	return r, err
-}
-
-// cdrKey names a record.
-type cdrKey struct {
-	callID  string
-	started int64 // microseconds since 1970
-}
-
-func keyOf(r *cdr.Record) cdrKey { return cdrKey{text(r.CallID), r.StartedAt.UnixMicro()} }
-
-// readAttempts adds the attempts of a page of records, newest record first.
-func (s *Store) readAttempts(ctx context.Context, records []cdr.Record) error {
-	if len(records) == 0 {
-		return nil
-	}
-	byKey := make(map[cdrKey]*cdr.Record, len(records))
-	ids := make([]any, len(records))
-	for i := range records {
-		byKey[keyOf(&records[i])] = &records[i]
-		ids[i] = records[i].CallID
-	}
-	var list strings.Builder
-	s.dialect.parameters(&list, 3, len(ids))
-	// The bounds in time tell Postgres which partitions to look at.
-	args := append([]any{s.dialect.time(records[len(records)-1].StartedAt), s.dialect.time(records[0].StartedAt)}, ids...)
-	query := fmt.Sprintf(`SELECT %s FROM cdr_attempts WHERE call_started_at BETWEEN $1 AND $2 AND call_id IN (%s)
-		ORDER BY call_id, attempt_no`, strings.Join(attemptTable().columns, ", "), &list)
-	return each(ctx, s.reader, query, args, func(scan func(...any) error) error {
-		var key cdrKey
-		var a cdr.Attempt
-		var call time.Time
-		err := scan(&key.callID, timeInto{&call}, &a.AttemptNo, &a.Reason, &a.Trunk, &a.Gateway,
-			&a.Sent.SIPCallID, &a.Sent.RequestURI, &a.Sent.Destination, &a.Sent.Caller, &a.Sent.Called,
-			timeInto{&a.StartedAt}, timeOrNil{&a.RingingAt}, timeOrNil{&a.AnsweredAt}, timeOrNil{&a.EndedAt},
-			&a.BillableMS, &a.SIPStatus, &a.EndReason)
-		if err != nil {
-			return err
-		}
-		key.started = call.UnixMicro()
-		if r := byKey[key]; r != nil {
-			r.Attempts = append(r.Attempts, a)
-		}
-		return nil
-	})
 }

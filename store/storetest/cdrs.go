@@ -22,6 +22,7 @@ func cdrTests() map[string]func(*testing.T, env) {
 		"duplicates":          testCDRDuplicates,
 		"duplicates in batch": testCDRDuplicatesInBatch,
 		"key":                 testCDRKey,
+		"attempt order":       testCDRAttemptOrder,
 		"large batch":         testCDRLargeBatch,
 		"concurrent savers":   testCDRConcurrentSavers,
 		"cancelled":           testCDRCancelled,
@@ -116,6 +117,21 @@ func testCDRDuplicatesInBatch(t *testing.T, e env) {
 	}
 	if page, err := s.ListCDRs(t.Context(), cdr.Query{}); err != nil || len(page.Items) != 2 {
 		t.Errorf("%d records, %v", len(page.Items), err)
+	}
+}
+
+// Attempts come back in the order of their numbers; the record that was saved
+// is left as it is.
+func testCDRAttemptOrder(t *testing.T, e env) {
+	s := e.open(t)
+	r := answered(1)
+	slices.Reverse(r.Attempts)
+	save(t, s, r)
+	if diff := cmp.Diff(answered(1), get(t, s, r.CallID)); diff != "" {
+		t.Error(diff)
+	}
+	if r.Attempts[0].AttemptNo != 2 {
+		t.Error("the record was sorted")
 	}
 }
 
@@ -239,6 +255,8 @@ func testCDRBadRecords(t *testing.T, e env) {
 		"negative billable":    func(r *cdr.Record) { r.BillableMS = -1 },
 		"unknown side":         func(r *cdr.Record) { r.HungUpBy = new(cdr.HungUpBy("mother")) },
 		"attempt 0":            func(r *cdr.Record) { r.Attempts[0].AttemptNo = 0 },
+		"attempt negative":     func(r *cdr.Record) { r.Attempts[1].BillableMS = -1 },
+		"attempt in 10000":     func(r *cdr.Record) { r.Attempts[1].EndedAt = new(time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC)) },
 		"attempt number twice": func(r *cdr.Record) { r.Attempts[1].AttemptNo = 1 },
 	} {
 		bad := answered(2)
