@@ -21,7 +21,8 @@ type Core struct {
 	shard *shard.Shard[input]
 	now   time.Time
 
-	servers txn.Table[*serverTx]
+	servers servers
+	sweep   Timer // of the remnants among them
 	clients txn.Table[*clientTx]
 	legs    map[string]leg // by every local tag
 

@@ -145,7 +145,7 @@ func (p *painter) count(c *Core) (servers []merging, clients []*clientTx, all []
 	for _, l := range c.legs {
 		seen(l)
 	}
-	for merge, tx := range c.servers.AllServers() {
+	for merge, tx := range c.servers.all(c.now) {
 		servers = append(servers, merging{tx, merge})
 		seen(tx.leg)
 	}

@@ -1,6 +1,8 @@
 package legs
 
 import (
+	"slices"
+
 	"b2bua/legs/txn"
 )
 
@@ -43,7 +45,10 @@ func (c *Core) Load(img *Image) (arm func(Sleeper), err error) {
 			c.enlist(l)
 		}
 	}
-	return func(s Sleeper) { ld.arm(img.Alarms, s) }, nil
+	return func(s Sleeper) {
+		ld.arm(img.Alarms, s)
+		ld.linger()
+	}, nil
 }
 
 // check makes sure that every number names something.
@@ -88,7 +93,7 @@ func (ld *loader) clear() {
 	for _, t := range timers {
 		t.Stop()
 	}
-	c.servers, c.clients = txn.Table[*serverTx]{}, txn.Table[*clientTx]{}
+	c.servers, c.clients = servers{}, txn.Table[*clientTx]{}
 	c.legs = make(map[string]leg, len(ld.legs))
 }
 
@@ -122,7 +127,7 @@ func (ld *loader) server(i int, img *ServerImage) {
 	if img.Past != nil {
 		tx.past = &past{remote: img.Past.Remote, tag: img.Past.Tag}
 	}
-	ld.core.servers.AddServer(tx.key, img.Merge, tx)
+	ld.core.servers.add(img.Merge, tx)
 }
 
 func (ld *loader) client(img *ClientImage) {
@@ -160,6 +165,15 @@ func (ld *loader) arm(alarms []AlarmImage, sleeper Sleeper) {
 				c.Schedule(a.At, w)
 			}
 		}
+	}
+}
+
+// linger makes remnants, in the order in which they will be over.
+func (ld *loader) linger() {
+	list := slices.DeleteFunc(ld.servers, func(tx *serverTx) bool { return !ld.core.lingers(tx) })
+	slices.SortStableFunc(list, func(a, b *serverTx) int { return a.Clock.ExpireAt.Compare(b.Clock.ExpireAt) })
+	for _, tx := range list {
+		ld.core.linger(tx)
 	}
 }
 

@@ -15,8 +15,8 @@ import (
 const (
 	maxBytesAtAck   = 3900
 	maxBytesSettled = 2700
-	maxBytesEnded   = 3200
-	maxBytesOver    = 1300 // T4 later: two server transactions
+	maxBytesEnded   = 2600
+	maxBytesOver    = 950 // T4 later: two remnants
 )
 
 const memoryCalls = 2000

@@ -172,6 +172,9 @@ func (r *shell) leave(l leg) {
 
 func (tx *serverTx) leave(l leg) {
 	tx.leg, tx.past = nil, &past{remote: *l.remote(), tag: l.tag()}
+	if c := l.base().core; c.lingers(tx) {
+		c.linger(tx)
+	}
 }
 
 // step runs one move of the machine and does what it says. tx is the request in

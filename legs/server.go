@@ -21,6 +21,8 @@ type serverTx struct {
 	leg   leg             // of an INVITE, until it is over
 	past  *past           // of an INVITE whose leg is over
 	alarm Timer
+
+	lingers bool // it is a copy of a remnant
 }
 
 // A past is what the transaction of an INVITE still has to know of its leg:
@@ -59,7 +61,7 @@ func (c *Core) request(p *packet) {
 		c.ack(p)
 		return
 	}
-	if tx, ok := c.servers.Server(p.key); ok {
+	if tx := c.servers.find(p.key, c.now); tx != nil {
 		c.stack.metrics.retransmissions.WithLabelValues("received").Inc()
 		c.applyServer(tx, nil, tx.Receive(m.Method, c.now)) // it keeps what it has
 		return
@@ -78,7 +80,7 @@ func (c *Core) request(p *packet) {
 // whose 2xx it acknowledges; it is never answered.
 func (c *Core) ack(p *packet) {
 	m := p.msg
-	if tx, ok := c.servers.Server(p.key); ok && tx.State != txn.Accepted {
+	if tx := c.servers.find(p.key, c.now); tx != nil && tx.State != txn.Accepted {
 		if r, _ := tx.peer(); r == nil || c.plausible(r, p.flow) {
 			c.leg = tx.leg
 			c.acknowledged(tx)
@@ -102,8 +104,8 @@ func (c *Core) ack(p *packet) {
 
 // cancel ends the INVITE it names, if that is still pending (RFC 3261 §9.2).
 func (c *Core) cancel(p *packet) {
-	invite, ok := c.servers.Server(txn.CancelKey(p.msg))
-	if !ok {
+	invite := c.servers.find(txn.CancelKey(p.msg), c.now)
+	if invite == nil {
 		c.refuse(p, sipmsg.NewResponse(p.msg, 481, "", statelessTag(p.msg)))
 		return
 	}
@@ -200,8 +202,8 @@ func (c *Core) refuse(p *packet, r *sipmsg.Message) {
 // being served (RFC 3261 §8.2.2.2). One that was refused may come again: a
 // proxy that hunts serially does so.
 func (c *Core) merged(key txn.MergeKey) bool {
-	tx, ok := c.servers.Merged(key)
-	return ok && (tx.State == txn.Trying || tx.State == txn.Proceeding || tx.State == txn.Accepted)
+	tx := c.servers.merged(key, c.now)
+	return tx != nil && (tx.State == txn.Trying || tx.State == txn.Proceeding || tx.State == txn.Accepted)
 }
 
 // loops reports whether an INVITE is our own, back unchanged (RFC 3261
@@ -252,7 +254,7 @@ func (c *Core) newServer(p *packet) *serverTx {
 	tx.req, tx.flow, tx.key = p.msg, flow, p.key
 	var res txn.Result
 	tx.Server, res = txn.NewServer(txn.KindOf(p.msg.Method), p.msg.Method, flow.Conn != 0, c.now, &c.stack.cfg.Timers)
-	c.servers.AddServer(tx.key, p.merge, tx)
+	c.servers.add(p.merge, tx)
 	c.hand, p.tx = tx, tx
 	c.applyServer(tx, nil, res)
 	return tx
@@ -305,9 +307,16 @@ func (c *Core) applyServer(tx *serverTx, was []byte, res txn.Result) {
 	if res.Do.Has(txn.SendStored) {
 		c.send(tx.flow, tx.Response)
 	}
+	if tx.lingers {
+		return // it stays as it is
+	}
 	c.spend(tx.flow, was, tx.Response)
 	if res.Do.Has(txn.Done) {
 		c.forgetServer(tx)
+	}
+	if c.lingers(tx) && c.linger(tx) {
+		c.spend(tx.flow, tx.Response, nil)
+		return
 	}
 	c.set(&tx.alarm, res.Wake, (*serverTimer)(tx))
 	if l := tx.leg; l != nil && l.base().asked == tx && (tx.State == txn.Confirmed || tx.State == txn.Terminated) {

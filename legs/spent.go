@@ -30,10 +30,9 @@ func (c *Core) spare() {
 
 // forgetServer takes a transaction out that is over.
 func (c *Core) forgetServer(tx *serverTx) {
-	if known, ok := c.servers.Server(tx.key); !ok || known != tx {
+	if !c.servers.remove(tx) {
 		return
 	}
-	c.servers.RemoveServer(tx.key)
 	if in, ok := tx.leg.(*Inbound); ok && in.tx == tx {
 		in.tx = nil
 	}

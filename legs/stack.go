@@ -232,7 +232,7 @@ func (s *Stack) Figures(ctx context.Context) (Figures, error) {
 	err := s.Each(ctx, func(c *Core) {
 		f.Legs += len(c.legs)
 		f.ClientTransactions += c.clients.Clients()
-		f.ServerTransactions += c.servers.Servers()
+		f.ServerTransactions += c.servers.count(c.now)
 	})
 	return f, err
 }

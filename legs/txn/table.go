@@ -66,6 +66,13 @@ func (t *Table[T]) AddServer(k ServerKey, m MergeKey, v T) bool {
 	return true
 }
 
+// MoveServer files v under k instead of what AddServer filed there; it must be there.
+func (t *Table[T]) MoveServer(k ServerKey, v T) {
+	e := t.servers[k]
+	e.value = v
+	t.servers[k] = e
+}
+
 // Server returns what AddServer filed under k.
 func (t *Table[T]) Server(k ServerKey) (v T, ok bool) {
 	e, ok := t.servers[k]

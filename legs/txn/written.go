@@ -40,7 +40,7 @@ func (d *digest) read(b []byte) error {
 }
 
 // AllServers yields what AddServer filed, with the merge key that it is found by,
-// in no order.
+// in no order. Entries may be removed meanwhile.
 func (t *Table[T]) AllServers() iter.Seq2[MergeKey, T] {
 	return func(yield func(MergeKey, T) bool) {
 		for _, e := range t.servers {
