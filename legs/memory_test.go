@@ -13,7 +13,7 @@ import (
 // What one pair of legs may cost, in bytes of heap. Most of what is there at the
 // ACK are transactions.
 const (
-	maxBytesAtAck   = 3900
+	maxBytesAtAck   = 3700
 	maxBytesSettled = 2700
 	maxBytesEnded   = 2600
 	maxBytesOver    = 950 // T4 later: two remnants

@@ -14,7 +14,7 @@ import (
 type Inbound struct {
 	InboundState
 	shell
-	tx *serverTx // of the INVITE; nil when that has ended, or the leg has
+	tx *serverTx // of the INVITE; nil when its 2xx is acknowledged, or it or the leg is over
 }
 
 // Outbound is the UAC leg of a call. Its methods may be called on its shard

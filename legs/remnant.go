@@ -12,10 +12,10 @@ import (
 // A remnant is what is left of a server transaction that has nothing to do but to
 // take the same request again, until 64*T1 are over: one that is not of an INVITE
 // and has its final response (Completed, RFC 3261 §17.2.2), or one of an INVITE
-// with its 2xx acknowledged and its leg over (Accepted, RFC 6026 §7.1). A node with
-// 1000 calls a second has 64,000 of them: they have no pointers and no timers, and
-// what has no fixed length is in [remnants.texts]. Whoever asks for one gets the
-// transaction that it stands for.
+// with its 2xx acknowledged (Accepted, RFC 6026 §7.1). A node with 1000 calls a
+// second has 64,000 of them: they have no pointers and no timers, and what has no
+// fixed length is in [remnants.texts]. Whoever asks for one gets the transaction
+// that it stands for.
 type remnant struct {
 	key        txn.ServerKey
 	until      time.Duration // since remnants.base

@@ -18,15 +18,16 @@ type serverTx struct {
 	key   txn.ServerKey
 	req   *sipmsg.Message // until the final response
 	flow  transport.Flow  // with the peer that responses go to (RFC 3261 §18.2.2)
-	leg   leg             // of an INVITE, until it is over
-	past  *past           // of an INVITE whose leg is over
+	leg   leg             // of an INVITE, until its ACK to a 2xx or its own end
+	past  *past           // of an INVITE from then on
 	alarm Timer
 
 	lingers bool // it is a copy of a remnant
 }
 
 // A past is what the transaction of an INVITE still has to know of its leg:
-// whose CANCEL and ACK to believe, and the tag to answer with.
+// whose CANCEL and ACK to believe, and the tag to answer with. A CANCEL that comes
+// so late has no effect on the leg (RFC 3261 §9.2).
 type past struct {
 	remote Remote
 	tag    string
@@ -286,9 +287,15 @@ func (c *Core) answerRaw(tx *serverTx, status int, raw []byte) {
 }
 
 // acknowledged lets go of the final response to an INVITE, which nobody else has
-// any more.
+// any more. After a 2xx the transaction and its leg have nothing to say to each other.
 func (c *Core) acknowledged(tx *serverTx) {
 	was := tx.Response
+	if tx.State == txn.Accepted && tx.leg != nil {
+		if in, ok := tx.leg.(*Inbound); ok && in.tx == tx {
+			in.tx = nil
+		}
+		tx.leave(tx.leg)
+	}
 	c.applyServer(tx, was, tx.Receive("ACK", c.now))
 }
 
