@@ -96,16 +96,15 @@ func (m *media) present(k *call, a *attempt, answer *sdp.Session) []byte {
 		origin.Address = address(&k.setup.inv.Listener)
 		return answer.Anonymous(*origin)
 	}
-	network, out := k.setup.trunk.Network, answer.Clone()
+	network := k.setup.trunk.Network
 	origin.Address = m.facingCaller(k.b, network)
-	out.Anonymise(*origin)
-	out.Relay(origin.Address)
-	for i, l := range out.Media() {
-		if !l.Disabled() {
-			k.b.point(l, m.lines[i].caller, network, m.offer.Media()[i].Mux())
-		}
+	var room [2]sdp.Local
+	at := room[:0]
+	for i, l := range m.offer.Media() {
+		at = append(at, k.b.local(m.lines[i].caller, network, l.Mux()))
 	}
-	return out.Bytes()
+	_, body := answer.Relayed(*origin, origin.Address, at)
+	return body
 }
 
 // facingCaller is the address of the first stream that faces the caller, as SDP

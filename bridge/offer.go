@@ -88,13 +88,12 @@ func (m *media) offerTo(k *call, a *attempt, ours, dest netip.Addr) (body []byte
 		return nil, ByAnswer, false
 	}
 	*called = talker{origin: sdp.Origin{ID: number(&k.seed), Version: 1, Address: local}}
-	out := m.offer.Clone()
-	out.Anonymise(called.origin)
-	out.Relay(local)
-	for i, l := range out.Media() {
-		k.b.point(l, a.media.streams[i], a.target.Network, l.Mux())
+	var room [2]sdp.Local
+	at := room[:0]
+	for i, l := range m.offer.Media() {
+		at = append(at, k.b.local(a.media.streams[i], a.target.Network, l.Mux()))
 	}
-	a.media.offer, body = out, out.Bytes()
+	a.media.offer, body = m.offer.Relayed(called.origin, local, at)
 	called.digest = sdp.Digest(body)
 	return body, 0, true
 }
@@ -174,13 +173,13 @@ func AdvertiseKey(network string, v6 bool) string {
 	return network + "/4"
 }
 
-// point makes an m-line name our stream; without one it is rejected.
-func (b *Bridge) point(l *sdp.Media, st *rtprelay.Stream, network string, mux bool) {
+// local is where a stream of ours receives, as SDP names it; without a stream it
+// is no place, and the m-line is to be rejected.
+func (b *Bridge) local(st *rtprelay.Stream, network string, mux bool) sdp.Local {
 	if st == nil {
-		l.Disable()
-		return
+		return sdp.Local{}
 	}
 	rtp, rtcp := st.LocalRTP(), st.LocalRTCP()
 	addr := b.public(network, rtp.Addr())
-	l.SetAddress(netip.AddrPortFrom(addr, rtp.Port()), netip.AddrPortFrom(addr, rtcp.Port()), mux)
+	return sdp.Local{RTP: netip.AddrPortFrom(addr, rtp.Port()), RTCP: netip.AddrPortFrom(addr, rtcp.Port()), Mux: mux}
 }

@@ -176,26 +176,28 @@ func (k *call) stream(d *draft, l *line, p Party) (*rtprelay.Stream, error) {
 // last (RFC 3264 §8).
 func (k *call) tell(to Party, said *sdp.Session, d *draft) (out *sdp.Session, body []byte) {
 	t := &k.media.talkers[to]
-	out = said.Clone()
-	out.Anonymise(t.origin)
-	if !k.media.bypass {
-		out.Relay(t.origin.Address)
-		for i, l := range out.Media() {
-			st := d.lines[i].facing(to)
-			if !l.UDP() {
-				st = nil
-			}
-			k.b.point(l, st, k.leg(to).Network(), d.offer.Media()[i].Mux())
-		}
-	}
-	body = out.Bytes()
+	out, body = k.write(to, said, d)
 	if digest := sdp.Digest(body); digest != t.digest {
 		t.digest = digest
 		t.origin.Version++
-		out.SetOrigin(t.origin)
-		body = out.Bytes()
+		out, body = k.write(to, said, d)
 	}
 	return out, body
+}
+
+// write is tell, but for the version.
+func (k *call) write(to Party, said *sdp.Session, d *draft) (out *sdp.Session, body []byte) {
+	t := &k.media.talkers[to]
+	if k.media.bypass {
+		return said, said.Anonymous(t.origin)
+	}
+	at := make([]sdp.Local, len(said.Media()))
+	for i, l := range said.Media() {
+		if st := d.lines[i].facing(to); l.UDP() {
+			at[i] = k.b.local(st, k.leg(to).Network(), d.offer.Media()[i].Mux())
+		}
+	}
+	return said.Relayed(t.origin, t.origin.Address, at)
 }
 
 // agree has what both sides have agreed on hold from now on.

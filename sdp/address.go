@@ -97,11 +97,9 @@ func (m *Media) setRTCP(rtp, rtcp netip.AddrPort) {
 	case !rtcp.IsValid():
 		m.lines = removeAttribute(m.lines, "rtcp")
 	case isDefault && !had:
-	case rtcp.Addr() == rtp.Addr():
-		m.lines = setAttribute(m.lines, "rtcp", "a=rtcp:"+strconv.Itoa(int(rtcp.Port())))
 	default:
-		line := "a=rtcp:" + strconv.Itoa(int(rtcp.Port())) + " "
-		m.lines = setAttribute(m.lines, "rtcp", string(appendAddress([]byte(line), rtcp.Addr())))
+		var buf [96]byte
+		m.lines = setAttribute(m.lines, "rtcp", string(appendRTCP(buf[:0], rtp, rtcp)))
 	}
 }
 

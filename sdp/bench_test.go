@@ -14,6 +14,17 @@ func benchBody(b testing.TB) []byte {
 	return body
 }
 
+// passAtOnce is pass by [Session.Relayed].
+func passAtOnce(body []byte) (int, error) {
+	s, err := Parse(body)
+	if err != nil {
+		return 0, err
+	}
+	at := [...]Local{{RTP: netip.AddrPortFrom(relay4, 20000), RTCP: netip.AddrPortFrom(relay4, 20001)}}
+	_, out := s.Relayed(ours, relay4, at[:])
+	return len(out), nil
+}
+
 // pass is all that one leg's offer costs on its way to the other leg.
 func pass(body []byte) (int, error) {
 	s, err := Parse(body)
@@ -48,6 +59,17 @@ func BenchmarkParseRewriteWrite(b *testing.B) {
 	}
 }
 
+// BenchmarkParseRelayed is the same at once.
+func BenchmarkParseRelayed(b *testing.B) {
+	body := benchBody(b)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := passAtOnce(body); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
 // BenchmarkParseAnonymous is the same with media bypass.
 func BenchmarkParseAnonymous(b *testing.B) {
 	body := benchBody(b)
@@ -69,6 +91,9 @@ func TestAllocations(t *testing.T) {
 	}
 	if n := testing.AllocsPerRun(100, func() { _, _ = pass(body) }); n > 11 {
 		t.Errorf("a pass allocates %v times", n)
+	}
+	if n := testing.AllocsPerRun(100, func() { _, _ = passAtOnce(body) }); n > 4 { // one is the list of its CNAMEs
+		t.Errorf("a pass at once allocates %v times", n)
 	}
 	s, err := Parse(body)
 	if err != nil {

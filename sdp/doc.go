@@ -25,4 +25,6 @@
 //	body = out.Bytes()
 //
 // With media bypass the addresses stay: s.Anonymous(origin) is the whole of it.
+// What nearly all telephones say is passed on without a second description:
+// s.Relayed(origin, addr, places) is the same as the above.
 package sdp

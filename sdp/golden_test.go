@@ -37,6 +37,17 @@ func relayed(s *Session, addr netip.Addr, mux bool) *Session {
 	return out
 }
 
+// atOnce is the same by [Session.Relayed].
+func atOnce(s *Session, addr netip.Addr, mux bool) (told *Session, body []byte) {
+	at := make([]Local, len(s.Media()))
+	for i, m := range s.Media() {
+		if port := uint16(20000 + 4*i); m.UDP() && !m.Disabled() {
+			at[i] = Local{RTP: netip.AddrPortFrom(addr, port), RTCP: netip.AddrPortFrom(addr, port+1), Mux: mux}
+		}
+	}
+	return s.Relayed(ours, addr, at)
+}
+
 // TestGolden compares, for each testdata/*.sdp, what is read from it and what
 // becomes of it with media bypassed and relayed.
 func TestGolden(t *testing.T) {
@@ -57,6 +68,9 @@ func TestGolden(t *testing.T) {
 			bypassed := s.Clone()
 			if bypassed.Anonymise(ours); string(s.Anonymous(ours)) != bypassed.String() {
 				t.Errorf("written at once:\n%s\nelse:\n%s", s.Anonymous(ours), bypassed)
+			}
+			if _, body := atOnce(s, relay4, false); string(body) != relayed(s, relay4, false).String() {
+				t.Errorf("relayed at once:\n%s\nelse:\n%s", body, relayed(s, relay4, false))
 			}
 			got := "# read\n" + dump(s) +
 				"\n# bypassed\n" + text(t, bypassed) +

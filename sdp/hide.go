@@ -43,7 +43,7 @@ func (s *Session) Anonymous(o Origin) []byte {
 	var room [128]byte
 	origin := o.append(room[:0])
 	const more = 16 // for an s= line and a CNAME that are shorter than ours
-	b := s.appendHead(make([]byte, 0, max(len(s.text)-len(s.lines[at]), 0)+len(origin)+more), origin)
+	b := s.appendHead(make([]byte, 0, max(len(s.text)-len(s.lines[at]), 0)+len(origin)+more), origin, nil)
 	masks := cnames{id: o.ID}
 	for _, m := range s.media {
 		for _, line := range m.lines {
@@ -62,16 +62,22 @@ func (s *Session) Anonymous(o Origin) []byte {
 }
 
 // appendHead writes what Anonymise leaves of the session's own lines, which have
-// an o= and an s=, with that o= line.
-func (s *Session) appendHead(b, origin []byte) []byte {
-	var named, titled bool
+// an o= and an s=, with that o= line; unless connection is nil, what Relay leaves
+// of that, with that c= line.
+func (s *Session) appendHead(b, origin, connection []byte) []byte {
+	var named, titled, connected bool
+	relay := connection != nil
 	for _, line := range s.lines {
 		switch {
 		case line[0] == 'o' && !named:
 			b, named = append(b, origin...), true
 		case line[0] == 's' && !titled:
 			b, titled = append(b, "s=-"...), true
+		case line[0] == 'c' && relay && !connected:
+			b, connected = append(b, connection...), true
 		case line[0] == 'o' || line[0] == 's' || speaksOfPeer(line):
+			continue
+		case relay && (line[0] == 'c' || isAttribute(line, "rtcp") || namesTransport(line)):
 			continue
 		default:
 			b = append(b, line...)
@@ -185,9 +191,10 @@ func speaksOfPeer(line string) bool {
 // namesPeer reports whether line is an attribute that Anonymise removes.
 func namesPeer(line string) bool {
 	name, _, ok := attributeOf(line)
-	if !ok {
-		return false
-	}
+	return ok && nameOfPeer(name)
+}
+
+func nameOfPeer(name string) bool {
 	switch name {
 	case "tool", "oldoip", "oldcip", "oldmediaip", "oldmediaport":
 		return true
@@ -198,9 +205,10 @@ func namesPeer(line string) bool {
 // namesTransport reports whether line is an attribute that Relay removes.
 func namesTransport(line string) bool {
 	name, value, ok := attributeOf(line)
-	if !ok {
-		return false
-	}
+	return ok && nameOfTransport(name, value)
+}
+
+func nameOfTransport(name, value string) bool {
 	switch name {
 	case "candidate", "remote-candidates", "end-of-candidates",
 		"ice-lite", "ice-mismatch", "ice-options", "ice-pacing", "ice-ufrag", "ice-pwd",

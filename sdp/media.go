@@ -132,14 +132,16 @@ func (m *Media) SetDirection(d Direction) {
 // have it, or will (RFC 8840).
 func (m *Media) Flow() Direction {
 	d := m.Direction()
+	if m.holdsByAddress() {
+		return directionOf(d.Sends(), false)
+	}
+	return d
+}
+
+// holdsByAddress reports that the m-line gives no place to send to.
+func (m *Media) holdsByAddress() bool {
 	host := connectionHost(m.connection())
-	if !isOpen(host) && !hasSuffixFold(strings.TrimSuffix(host, "."), ".invalid") {
-		return d
-	}
-	if m.hasICE() {
-		return d
-	}
-	return directionOf(d.Sends(), false)
+	return (isOpen(host) || hasSuffixFold(strings.TrimSuffix(host, "."), ".invalid")) && !m.hasICE()
 }
 
 // isOpen reports whether a host is 0.0.0.0 or [::], however it is written.
@@ -215,13 +217,17 @@ func (m *Media) setPort(port int) {
 
 func (f mediaFields) line() string {
 	var buf [128]byte
-	b := append(append(append(buf[:0], "m="...), f.kind...), ' ')
+	return string(f.append(buf[:0]))
+}
+
+func (f *mediaFields) append(b []byte) []byte {
+	b = append(append(append(b, "m="...), f.kind...), ' ')
 	b = strconv.AppendInt(b, int64(f.port), 10)
 	if f.count > 0 {
 		b = strconv.AppendInt(append(b, '/'), int64(f.count), 10)
 	}
 	b = append(append(append(b, ' '), f.proto...), ' ')
-	return string(append(b, f.formats...))
+	return append(b, f.formats...)
 }
 
 func hasSuffixFold(s, suffix string) bool {

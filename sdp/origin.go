@@ -84,7 +84,7 @@ func splitOrigin(value string) (f originFields, ok bool) {
 
 // appendAddress writes "IN IP4 192.0.2.1" or "IN IP6 2001:db8::1".
 func appendAddress(b []byte, addr netip.Addr) []byte {
-	addr = addr.Unmap().WithZone("")
+	addr = plainAddr(addr)
 	switch {
 	case !addr.IsValid():
 		return append(b, "IN IP4 0.0.0.0"...)
@@ -94,6 +94,9 @@ func appendAddress(b []byte, addr netip.Addr) []byte {
 		return addr.AppendTo(append(b, "IN IP6 "...))
 	}
 }
+
+// plainAddr is an address as another host may know it.
+func plainAddr(addr netip.Addr) netip.Addr { return addr.Unmap().WithZone("") }
 
 // connectionLine returns line when it says c= with the address, else one that
 // does.

@@ -119,10 +119,44 @@ func TestRelayKeepsAndHides(t *testing.T) {
 			t.Fatalf("what must stay:\n%q\nwhat stayed:\n%q", kept, left)
 		}
 		checkRelayed(t, s, out, addr, mux)
+		checkAtOnce(t, s, addr, mux)
 		if again := relayed(out, addr, mux); again.String() != out.String() {
 			t.Fatalf("doing it twice is not the same:\n%s\n%s", out, again)
 		}
 	})
+}
+
+// checkAtOnce compares both ways to relay, with RTCP wherever it may be.
+func checkAtOnce(t *rapid.T, s *Session, addr netip.Addr, mux bool) {
+	before := s.String()
+	at, c := make([]Local, len(s.Media())), s.Clone()
+	c.Anonymise(ours)
+	c.Relay(addr)
+	for i, m := range c.Media() {
+		if rapid.IntRange(0, 9).Draw(t, "none") == 0 {
+			m.Disable()
+			continue
+		}
+		rtp := netip.AddrPortFrom(rapid.SampledFrom([]netip.Addr{addr, relay4}).Draw(t, "rtp"), rapid.SampledFrom([]uint16{4000, 20000}).Draw(t, "port"))
+		rtcp := rapid.SampledFrom([]netip.AddrPort{
+			netip.AddrPortFrom(rtp.Addr(), rtp.Port()+1), netip.AddrPortFrom(rtp.Addr(), 7), netip.AddrPortFrom(relay6, 9), {},
+		}).Draw(t, "rtcp")
+		at[i] = Local{RTP: rtp, RTCP: rtcp, Mux: mux}
+		m.SetAddress(rtp, rtcp, mux)
+	}
+	told, body := s.Relayed(ours, addr, at)
+	if string(body) != c.String() {
+		t.Fatalf("at once:\n%s\nelse:\n%s", body, c)
+	}
+	if s.String() != before {
+		t.Fatalf("the original changed:\n%s", s)
+	}
+	for i, m := range c.Media() {
+		is := told.Media()[i]
+		if m.Disabled() != is.Disabled() || m.Direction() != is.Direction() || m.Proto() != is.Proto() || !slices.Equal(m.Codecs(), is.Codecs()) {
+			t.Fatalf("m-line %d is not what was told:\n%s\nbut:\n%s", i, c, told)
+		}
+	}
 }
 
 // checkRelayed reads out as its receiver would, and compares with s.
@@ -214,8 +248,8 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// FuzzRelay: what is made of anything that parses parses, and points at us; with
-// media bypass it is the same in both ways.
+// FuzzRelay: what is made of anything that parses parses, and points at us; written
+// at once it is the same.
 func FuzzRelay(f *testing.F) {
 	addCorpus(f)
 	f.Fuzz(func(t *testing.T, body []byte) {
@@ -227,6 +261,9 @@ func FuzzRelay(f *testing.F) {
 		bypassed := s.Clone()
 		if bypassed.Anonymise(ours); string(s.Anonymous(ours)) != bypassed.String() {
 			t.Fatalf("written at once:\n%q\nelse:\n%q", s.Anonymous(ours), bypassed)
+		}
+		if _, once := atOnce(s, relay4, true); string(once) != relayed(s, relay4, true).String() {
+			t.Fatalf("relayed at once:\n%q\nelse:\n%q", once, relayed(s, relay4, true))
 		}
 		out, err := Limits{Bytes: 4 * DefaultMaxBytes, Lines: 2 * DefaultMaxLines}.Parse(relayed(s, relay4, true).Bytes())
 		if err != nil || len(out.Media()) != len(s.Media()) {
