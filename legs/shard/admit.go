@@ -33,16 +33,29 @@ func (s *Set[E]) handOver(shards []*Shard[E]) bool {
 	return true
 }
 
+// togetherQuantum is how many events Together runs itself.
+const togetherQuantum = 4 * drainEvery
+
 // Together calls f, which admits events, and then runs what was admitted
-// meanwhile on this goroutine, as one: nobody has to wake up for it. It is for
-// who has the time to, and must not be called inside Handle.
+// meanwhile on this goroutine, as one, so that nobody has to wake up for it; what
+// is more than 64 shards or 256 events is the runners'. It is for who has the time
+// to, and must not be called inside Handle.
 func (s *Set[E]) Together(f func()) {
 	s.hold(1)
 	defer func() {
 		s.hold(-1)
-		s.serveOnce()
+		for more := true; more; {
+			more = s.serveOnce(togetherQuantum) && s.stopped()
+		}
 	}()
 	f()
+}
+
+// stopped reports that there are no runners to leave anything to.
+func (s *Set[E]) stopped() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return !s.started
 }
 
 func (s *Set[E]) hold(n int) {
@@ -69,38 +82,45 @@ const roundSize = 64
 // nothing is left.
 func (s *Set[E]) serve(stop <-chan struct{}) {
 	defer s.wg.Done()
-	for stopped := false; ; {
-		for s.serveOnce() {
-		}
-		if stopped {
-			return
-		}
+	for stopped := false; !stopped; {
 		select {
 		case <-s.wake:
 		case <-stop:
 			stopped = true
 		}
+		for s.serveOnce(quantum) {
+		}
 	}
 }
 
 // serveOnce runs some of what was handed over, and reports whether there was any.
-func (s *Set[E]) serveOnce() bool {
+// What is held is left to the last who holds it.
+func (s *Set[E]) serveOnce(budget int) bool {
 	r := s.rounds.Get().(*round[E])
+	defer s.rounds.Put(r)
+	r.work = s.takeHanded(r.work)
+	if len(r.work) == 0 {
+		return false
+	}
+	s.cfg.Metrics.handovers.Add(float64(len(r.work)))
+	r.run(budget)
+	return true
+}
+
+// takeHanded appends up to a round of what was handed over, and leaves the rest to
+// another runner.
+func (s *Set[E]) takeHanded(into []*Shard[E]) []*Shard[E] {
 	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.held > 0 || len(s.handed) == 0 {
+		return into
+	}
 	n := min(len(s.handed), roundSize)
-	r.work = append(r.work, s.handed[:n]...)
+	into = append(into, s.handed[:n]...)
 	left := copy(s.handed, s.handed[n:])
 	clear(s.handed[left:])
 	if s.handed = s.handed[:left]; left > 0 {
-		s.call() // another runner
+		s.call()
 	}
-	s.mu.Unlock()
-	if n == 0 {
-		s.rounds.Put(r)
-		return false
-	}
-	s.cfg.Metrics.handovers.Add(float64(n))
-	r.run(quantum)
-	s.rounds.Put(r)
-	return true
+	return into
 }
