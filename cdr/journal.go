@@ -14,6 +14,7 @@ import (
 //	journal.go  Append: encode (entry.go, code.go), queue  any goroutine
 //	queue.go    a bounded list
 //	pace.go     when to write and when to sync             the journal's goroutine
+//	rest.go     letting entries gather                     the journal's goroutine
 //	writer.go   queue → write(2) → done                    the journal's goroutine
 //	syncer.go   fsync in groups                            the syncer's goroutine
 //	settle.go   what became of written entries             the journal's goroutine
@@ -53,6 +54,7 @@ type JournalConfig struct {
 	Metrics        *Metrics          // nil counts what nobody sees
 
 	disk disk // nil is the operating system's
+	rest rest // nil is what newRest returns
 }
 
 func (c JournalConfig) withDefaults() JournalConfig {
@@ -122,6 +124,7 @@ type Journal struct {
 	live     map[string]place // newest entry of each call that has not ended
 	liveSize int64            // octets of those entries
 	pace     pace
+	rest     rest
 	unsynced bool   // something was written that the syncer has not been told of
 	batch    []item // what drain has in hand
 	good     []item // those of them that can be written
@@ -188,6 +191,9 @@ func Open(cfg JournalConfig) (*Journal, error) {
 	if err := j.restore(); err != nil {
 		return nil, errors.Join(err, j.closeFiles(), lock.Close())
 	}
+	if j.rest = cfg.rest; j.rest == nil {
+		j.rest = newRest()
+	}
 	go j.write()
 	go j.sync()
 	notify(j.readable)
@@ -236,10 +242,11 @@ func (j *Journal) Close() error {
 	j.closed.Do(func() {
 		j.queue.close()
 		close(j.closing)
+		err = j.rest.End()
 		<-j.wrote
 		close(j.stopSync)
 		<-j.synced
-		err = errors.Join(j.lastSync(), j.closeFiles(), j.lock.Close())
+		err = errors.Join(err, j.rest.Close(), j.lastSync(), j.closeFiles(), j.lock.Close())
 	})
 	return err
 }

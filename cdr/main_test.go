@@ -76,6 +76,9 @@ func (l *logged) logger() *slog.Logger { return slog.New(slog.NewTextHandler(l, 
 // openJournal opens a journal that is closed when the test ends.
 func openJournal(t testing.TB, cfg JournalConfig) *Journal {
 	t.Helper()
+	if cfg.rest == nil {
+		cfg.rest = newTimerRest() // sees virtual time
+	}
 	j, err := Open(cfg)
 	if err != nil {
 		t.Fatal(err)

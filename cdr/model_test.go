@@ -42,7 +42,7 @@ func (m *journalModel) dir() string { return m.dirs[len(m.dirs)-1] }
 func (m *journalModel) start(dir string) {
 	m.dirs = append(m.dirs, dir)
 	m.disk = &faultDisk{}
-	j, err := Open(JournalConfig{Dir: dir, SegmentSize: 1_000, SyncEvery: 1, HeartbeatEvery: 3 * time.Millisecond, disk: m.disk})
+	j, err := Open(JournalConfig{Dir: dir, SegmentSize: 1_000, SyncEvery: 1, HeartbeatEvery: 3 * time.Millisecond, disk: m.disk, rest: newTimerRest()})
 	if err != nil {
 		m.t.Fatal(err)
 	}

@@ -66,7 +66,7 @@ func TestLiveCallsAreCarriedOn(t *testing.T) {
 			t.Errorf("up to %d segments for three live calls", most)
 		}
 
-		after, err := Open(JournalConfig{Dir: copyDir(t, dir)})
+		after, err := Open(JournalConfig{Dir: copyDir(t, dir), rest: newTimerRest()})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -18,10 +18,12 @@ func (j *Journal) write() {
 	defer tick.Stop()
 	look := time.NewTimer(0)
 	defer look.Stop()
+	rested := make(chan struct{})
+	close(rested)
 	wake := j.wake
 	for {
 		select {
-		case <-wake:
+		case <-wake: // or rested
 		case <-look.C:
 		case <-tick.C:
 			j.heartbeat()
@@ -44,13 +46,16 @@ func (j *Journal) write() {
 			j.unsynced = false
 			notify(j.dirty)
 		}
+		look.Stop()
+		switch {
+		case next.deaf && j.rest.Sleep(min(next.look, j.cfg.HeartbeatEvery)) == nil:
+			wake = rested
+			continue
+		case next.look > 0:
+			look.Reset(next.look)
+		}
 		if wake = j.wake; next.deaf {
 			wake = nil
-		}
-		if next.look > 0 {
-			look.Reset(next.look)
-		} else {
-			look.Stop()
 		}
 	}
 }

@@ -11,8 +11,8 @@ import (
 // own, never sideways. A package that is not here, or in aside, does not
 // exist.
 var order = [][]string{
-	{"sdp", "cdr", "policy", "legs/sipmsg", "internal/config", "internal/gate"},
-	{"legs/shard", "legs/transport", "legs/txn", "legs/resolve", "rtprelay", "migrations"},
+	{"sdp", "policy", "legs/sipmsg", "internal/config", "internal/gate"},
+	{"legs/shard", "legs/transport", "legs/txn", "legs/resolve", "rtprelay", "cdr", "migrations"},
 	{"legs", "registrar"},
 	{"bridge"},
 	{"store", "api", "cluster"},

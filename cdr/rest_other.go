@@ -1,0 +1,5 @@
+//go:build !linux
+
+package cdr
+
+func newRest() rest { return newTimerRest() }
