@@ -153,8 +153,13 @@ func (w Why) status() int {
 }
 
 // over closes the attempt's part of the record and gives back what it holds.
-// The first time counts.
 func (a *attempt) over(c *legs.Core, end cdr.EndReason) {
+	a.close(c, end)
+	a.giveBack()
+}
+
+// close closes the attempt's part of the record. The first time counts.
+func (a *attempt) close(c *legs.Core, end cdr.EndReason) {
 	a.alarm.Stop()
 	if r, room := a.rec(); r.EndedAt == nil {
 		room.ended, room.end = stamp(c), end
@@ -163,7 +168,6 @@ func (a *attempt) over(c *legs.Core, end cdr.EndReason) {
 			r.BillableMS = c.Now().Sub(a.answered).Milliseconds()
 		}
 	}
-	a.giveBack()
 }
 
 func (a *attempt) giveBack() {

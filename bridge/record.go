@@ -184,11 +184,12 @@ func (k *call) closeRecord(c *legs.Core, a action) {
 	}
 	r.Media = k.media.stats(&r.media, nil)
 	if k.attempt != nil {
-		k.attempt.over(c, a.end)
+		k.attempt.close(c, a.end)
 	}
 }
 
-// giveBack releases ports and places. Doing so twice changes nothing.
+// giveBack releases ports and places. Doing so twice changes nothing. The call's
+// media end at once: nothing is left to do for those of its attempt.
 func (k *call) giveBack() {
 	k.media.close()
 	if k.attempt != nil {
