@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/netip"
 	"reflect"
-	"runtime"
 	"slices"
 	"testing"
 	"time"
@@ -202,26 +201,4 @@ func TestRemnantsAbsorb(t *testing.T) {
 	}
 	r.lab.pass(70 * time.Second)
 	r.lab.empty()
-}
-
-// BenchmarkCollect is the garbage collector with 30,000 calls that have ended less
-// than 64*T1 ago.
-func BenchmarkCollect(b *testing.B) {
-	r := newRelay(b)
-	r.lab.stack.newSeed = func(id shard.ID) shard.Seed { return shard.NewSeed(1, id) }
-	r.lab.stack.memory.spoil, r.lab.stack.images.spoil = nil, false
-	for i := range 30000 {
-		d := r.establish(fmt.Sprintf("memory-%d-0123456789abcdef", i))
-		r.lab.hear(labPeer, d.bye)
-		r.lab.hear(labPeer, bytesOf(b, sipmsg.NewResponse(r.find("BYE", 0), 200, "", "")))
-		r.forget()
-	}
-	r.lab.pass(6 * time.Second)
-	r.forget()
-	runtime.GC()
-	for b.Loop() {
-		runtime.GC()
-	}
-	b.ReportMetric(float64(heap())/30000, "B/call")
-	runtime.KeepAlive(r)
 }

@@ -113,6 +113,15 @@ func (w *tableWorld) addServer(t *rapid.T) {
 	w.servers = append(w.servers, filed{k, m, w.next})
 }
 
+func (w *tableWorld) moveServer(t *rapid.T) {
+	k := drawServer(t)
+	if i := w.index(k); i >= 0 {
+		w.next++
+		w.table.MoveServer(k, w.next)
+		w.servers[i].value = w.next
+	}
+}
+
 func (w *tableWorld) removeServer(t *rapid.T) {
 	k := drawServer(t)
 	w.table.RemoveServer(k)
@@ -136,6 +145,7 @@ func TestTableModel(t *testing.T) {
 			"add client":    w.addClient,
 			"remove client": w.removeClient,
 			"add server":    w.addServer,
+			"move server":   w.moveServer,
 			"remove server": w.removeServer,
 		})
 	})
