@@ -84,7 +84,6 @@ func (b *bench) tables() (loads, memory, delays statistics.Table) {
 		}
 	}
 	memory.Head = []string{"server", "calls up", "KiB/call", "MiB fresh", "MiB warm", "MiB with the calls", "goroutines more"}
-	delays.Head = []string{"server", "added p50 ms", "added p99 ms", "direct p50 ms", "direct p99 ms"}
 	for _, s := range servers {
 		show := func(of, key, format string) string { return r.spread(of, s, 0, key).Show(format) }
 		for _, m := range r.all {
@@ -95,11 +94,25 @@ func (b *bench) tables() (loads, memory, delays statistics.Table) {
 				break
 			}
 		}
-		if r.values("delay", s, delayRate, p50) != nil {
-			delays.Add(s, show("delay", p50, "%.3f"), show("delay", p99, "%.3f"), show("delay", directP50, "%.3f"), show("delay", directP99, "%.3f"))
+	}
+	return loads, memory, r.delays()
+}
+
+func (r results) delays() (t statistics.Table) {
+	t.Head = []string{"calls/s", "server", "added p50 ms", "added p99 ms", "direct p50 ms", "direct p99 ms"}
+	for _, rate := range delayRates {
+		for _, s := range servers {
+			if r.values("delay", s, rate, p50) == nil {
+				continue
+			}
+			row := []string{strconv.Itoa(rate), s}
+			for _, key := range []string{p50, p99, directP50, directP99} {
+				row = append(row, r.spread("delay", s, rate, key).Show("%.3f"))
+			}
+			t.Add(row...)
 		}
 	}
-	return loads, memory, delays
+	return t
 }
 
 // ratio is the processor time of a server through Kamailio's, of the rounds in

@@ -36,7 +36,7 @@ type SIP struct {
 	Timers    Timers   `yaml:"timers"`
 	TCP       TCP      `yaml:"tcp"`
 
-	BatchDelay time.Duration `yaml:"batch_delay" doc:"0s-20ms; how long datagrams of one listener may wait for others while at least 8 come in such a time; waking up for each costs more than the message. 0 is off"`
+	BatchDelay time.Duration `yaml:"batch_delay" doc:"0s-20ms; how long datagrams of one listener may wait for others while at least 16 come in such a time; waking up for each costs more than the message. 0 is off"`
 }
 
 // TCP bounds the connections of all networks.

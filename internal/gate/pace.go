@@ -3,14 +3,14 @@ package gate
 import "time"
 
 // worthResting is how many items a rest must gather to be worth its wake-up.
-const worthResting = 8
+const worthResting = 16
 
 // paceSpan is for how many rests a [Pace] counts before it decides anew.
 const paceSpan = 4
 
 // A Pace decides when to rest. Waking up for an item may cost more than the item
 // does, so who is woken thousands of times a second rests instead, for Delay each
-// time, as long as at least 8 items come meanwhile. Who has less to do is woken by
+// time, as long as at least 16 items come meanwhile. Who has less to do is woken by
 // each item and adds no delay to it. The zero Pace never rests.
 type Pace struct {
 	Delay time.Duration // of one rest; 0 = never

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Items at a steady rate: rests begin at 8 per rest and end below it, within two
+// Items at a steady rate: rests begin at 16 per rest and end below it, within two
 // spans.
 func TestPace(t *testing.T) {
 	const delay = 4 * time.Millisecond
@@ -15,8 +15,8 @@ func TestPace(t *testing.T) {
 		rests bool
 	}{
 		{"700 a second", time.Second / 700, false},
-		{"1900 a second", time.Second / 1900, false},
-		{"2100 a second", time.Second / 2100, true},
+		{"3900 a second", time.Second / 3900, false},
+		{"4200 a second", time.Second / 4200, true},
 		{"14000 a second", time.Second / 14000, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -99,7 +99,7 @@ type Config struct {
 	MaxDatagram int // bytes; a longer datagram is dropped and counted; 0 means 65535
 
 	// BatchDelay is how long a reader of datagrams lets the next ones gather
-	// while at least 8 come in such a time; see [gate.Pace]. 0 means never.
+	// while at least 16 come in such a time; see [gate.Pace]. 0 means never.
 	BatchDelay time.Duration
 
 	Streams StreamConfig // bounds of connections
