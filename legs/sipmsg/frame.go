@@ -175,7 +175,7 @@ func (l *line) parse(raw string) (flaw string) {
 		return flawLine
 	}
 	l.value = trimSpace(value)
-	if l.name, l.field = canonical(trimSpace(name)); !isToken(l.name) {
+	if l.name, l.field = canonical(trimRight(name)); !isToken(l.name) {
 		return flawLine
 	}
 	return ""

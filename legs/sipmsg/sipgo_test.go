@@ -2,6 +2,8 @@ package sipmsg
 
 import (
 	"bytes"
+	"regexp"
+	"strings"
 
 	"github.com/emiago/sipgo/sip"
 )
@@ -33,9 +35,12 @@ func newSipgoFramer() *sipgoFramer {
 	return f
 }
 
+var fold = regexp.MustCompile(`[ \t]*\r\n[ \t]+`)
+
 // cut is false when sipgo refuses the header, and for what it takes without
 // looking: a fold of the start line, which becomes a header; lone line feeds and
-// NULs in values; names that are no tokens; any number of lines.
+// NULs in values; names that are no tokens, or that other blanks follow than SP
+// and HTAB; any number of lines.
 func (f *sipgoFramer) cut(datagram []byte, maxLines int) (out frame, all []line, ok bool) {
 	datagram = skipEmptyLines(datagram)
 	end := bytes.Index(datagram, []byte("\r\n\r\n"))
@@ -48,6 +53,11 @@ func (f *sipgoFramer) cut(datagram []byte, maxLines int) (out frame, all []line,
 	if lines-2 > maxLines || isBlank(head[start+1]) || bytes.Count(head, []byte{'\r'}) != lines || bytes.IndexByte(head, 0) >= 0 {
 		return frame{}, nil, false
 	}
+	for l := range strings.SplitSeq(fold.ReplaceAllString(string(head[start+1:len(head)-2]), " "), "\r\n") {
+		if name, _, _ := strings.Cut(l, ":"); l != "" && !isToken(trimRight(name)) {
+			return frame{}, nil, false
+		}
+	}
 	f.known = nil
 	msg, _, err := f.parser.ParseHeaders(head, false)
 	if err != nil {
@@ -59,11 +69,6 @@ func (f *sipgoFramer) cut(datagram []byte, maxLines int) (out frame, all []line,
 			all, f.known = append(all, f.known[0]), f.known[1:]
 		} else {
 			all = append(all, line{name: h.Name(), value: h.Value()})
-		}
-	}
-	for i := range all {
-		if !isToken(all[i].name) {
-			return frame{}, nil, false
 		}
 	}
 	return out, all, true

@@ -106,8 +106,11 @@ func contentLengthOf(head []byte) (length int, reason string) {
 			line = append(bytes.Clone(line), more...)
 		}
 		name, value, ok := bytes.Cut(line, []byte(":"))
-		if !ok || !isContentLength(bytes.TrimSpace(name)) {
+		switch exact := bytes.TrimRight(name, " \t"); {
+		case !ok || !isContentLength(bytes.TrimSpace(name)):
 			continue
+		case !isContentLength(exact): // HCOLON has no other blanks (§25.1), not everybody knows
+			return 0, flawLine
 		}
 		n, ok := parseUint(string(bytes.TrimSpace(value)), 1<<31-1)
 		switch {

@@ -109,6 +109,8 @@ func TestFramerRefuses(t *testing.T) {
 		{"a list", streamed("l: 1, 1"), 400, "Malformed Content-Length", true},
 		{"two that differ", streamed("l: 1", "Content-Length: 2"), 400, "Contradicting Content-Length", true},
 		{"2^32", streamed("l: 4294967296"), 400, "Malformed Content-Length", true},
+		{"a vertical tab before the colon", streamed("Content-Length\v: 0"), 400, "Malformed Header Line", true},
+		{"two, and one with a line feed", streamed("l: 0", "l\n: 50"), 400, "Malformed Header Line", true},
 		{"too much", streamed("l: 200"), 513, "Message Too Large", true},
 		{"2 GiB", streamed("l: 2147483647"), 513, "Message Too Large", true},
 		{"no end of header", "OPTIONS sip:a SIP/2.0\r\n" + strings.Repeat("X: 1\r\n", 60), 513, "Message Too Large", false},
@@ -137,6 +139,7 @@ func FuzzFramer(f *testing.F) {
 	f.Add([]byte(streamed("l: 2")+"ab"+streamed("l: 0")), uint8(3))
 	f.Add([]byte("\r\n\r\n\r\n"+streamed("Content-Length:", "\t1")+"x"), uint8(2))
 	f.Add([]byte(streamed("l: 1", "L : 1", "\v l: 7")+"xyz"), uint8(1))
+	f.Add([]byte(streamed("l: 1", "l\v: 7")+"xyz"), uint8(9))
 	f.Add(carrierINVITE, uint8(200))
 	f.Fuzz(func(t *testing.T, stream []byte, step uint8) {
 		const limit = 4096
