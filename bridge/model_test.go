@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"testing"
 	"time"
 
@@ -119,19 +120,21 @@ type transcript struct {
 	records []string
 }
 
-// renewing has the whole stack written out and read in after every so many
-// steps.
+// renewing has the whole stack written out and read in whenever so many steps
+// have been made as the next of gaps says, round and round.
 type renewing struct {
 	*world
-	every, steps int
-	times        int
+	gaps  []int
+	steps int // since the last time
+	times int
 }
 
 func (r *renewing) Next() (time.Time, bool) { return r.sim.Next() }
 
 func (r *renewing) Advance(now time.Time) {
 	r.sim.Advance(now)
-	if r.steps++; r.steps%r.every == 0 {
+	if r.steps++; r.steps == r.gaps[0] {
+		r.steps, r.gaps = 0, append(r.gaps[1:], r.gaps[0])
 		r.renew()
 	}
 }
@@ -157,9 +160,9 @@ func (r *renewing) renew() {
 // relayPort is a port of ours in a description; which one is chance.
 var relayPort = regexp.MustCompile(`(m=audio |a=rtcp:)(2\d{4})\b`)
 
-// perform plays a script, with the whole stack written out and read in after
-// every so many steps; 0 is never.
-func perform(t tb, relay *rtprelay.Relay, s script, every int) (*world, transcript) {
+// perform plays a script, with the whole stack written out and read in after so
+// many steps each time; no gaps, never.
+func perform(t tb, relay *rtprelay.Relay, s script, gaps []int) (*world, transcript) {
 	t.Helper()
 	var out transcript
 	w := newWorld(t, relay, s.scene, s.fates)
@@ -175,13 +178,13 @@ func perform(t tb, relay *rtprelay.Relay, s script, every int) (*world, transcri
 		})
 		out.said = append(out.said, fmt.Sprintf("%v to %v\n%s", w.sim.Now().Sub(w.began), o.Flow.Peer, text))
 	}
-	r := &renewing{world: w, every: every}
-	if every > 0 {
+	r := &renewing{world: w, gaps: slices.Clone(gaps)}
+	if len(gaps) > 0 {
 		w.net.Clock = r
 	}
 	w.whole(s)
 	w.check()
-	if every == 1 && r.times == 0 && len(out.said) > 0 {
+	if slices.Max(append(gaps, 0)) == 1 && r.times == 0 && len(out.said) > 0 {
 		w.t.Errorf("nothing was ever written out")
 	}
 	for _, rec := range w.records {
@@ -262,18 +265,18 @@ func TestWholeCall(t *testing.T) {
 	relay := newRelay(t)
 	rapid.Check(t, func(rt *rapid.T) {
 		s := drawScript(rt)
-		every := rapid.IntRange(1, 6).Draw(rt, "written out every so many steps")
+		gaps := rapid.SliceOfN(rapid.IntRange(1, 12), 1, 40).Draw(rt, "written out after so many steps each time")
 		eye := &watch{tb: rt}
-		w, plain := perform(eye, relay, s, 0)
+		w, plain := perform(eye, relay, s, nil)
 		if eye.failed {
 			rt.Fatalf("without being written out:\n%#v\n%s", s, w.net)
 		}
-		w, renewed := perform(eye, relay, s, every)
+		w, renewed := perform(eye, relay, s, gaps)
 		if d := difference(plain, renewed); d != "" {
 			eye.Errorf("%s", d)
 		}
 		if eye.failed {
-			rt.Fatalf("written out and read in every %d steps (repeat it with -rapid.seed or -rapid.failfile, as named below):\n%#v\n%s", every, s, w.net)
+			rt.Fatalf("written out and read in after %d steps each time (repeat it with -rapid.seed or -rapid.failfile, as named below):\n%#v\n%s", gaps, s, w.net)
 		}
 	})
 }
