@@ -1,5 +1,5 @@
 -- The attempts of a call are a list in its row, as the API writes it: a table of
--- their own cost a third of what saving a call does, and was never read but
+-- their own cost a tenth of what saving a call does, and was never read but
 -- together with the row. A process from before this step cannot save CDRs after
 -- it; they wait in its journal.
 
