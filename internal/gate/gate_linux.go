@@ -99,17 +99,16 @@ func (g *Gate) Wait(ready func() bool, timeout time.Duration) error {
 }
 
 // mayPass is asked before the goroutine parks and whenever it is woken. After a
-// rest there mostly is something, so it looks before it opens the gate.
+// rest there mostly is something, so it looks before it opens the gate. Then it
+// looks again: opening does not tell of what has come before.
 func (g *Gate) mayPass(uintptr) bool {
-	if g.ready() || !g.due.IsZero() && !time.Now().Before(g.due) {
-		return true
+	over := g.ready() || !g.due.IsZero() && !time.Now().Before(g.due)
+	if over || g.open {
+		return over
 	}
-	if g.open {
-		return false
-	}
-	g.err = g.watch(unix.EPOLL_CTL_MOD, g.inner, unix.EPOLLIN) // reports what has come since
+	g.err = g.watch(unix.EPOLL_CTL_MOD, g.inner, unix.EPOLLIN)
 	g.open = g.err == nil
-	return g.err != nil
+	return g.err != nil || g.ready()
 }
 
 // set has the timer go off after timeout, or never. A timer that goes off

@@ -84,6 +84,39 @@ func TestWait(t *testing.T) {
 	}
 }
 
+// What comes between the look after a rest and the opening of the gate is not
+// lost: the kernel does not tell of what it once had on its list.
+func TestWaitOpensBeforeItsLastLook(t *testing.T) {
+	g, r, w := pipe(t)
+	ready := take(r)
+	for range 3 {
+		put(t, w)
+		if err := g.Wait(ready, -1); err != nil { // now it is on the list
+			t.Fatal(err)
+		}
+		if err := g.Rest(time.Millisecond); err != nil { // and the timer, which nobody reads, before it
+			t.Fatal(err)
+		}
+		first := true
+		if err := g.SetDeadline(time.Now().Add(5 * time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		if err := g.Wait(func() bool {
+			if first {
+				first = false
+				put(t, w) // just after the look
+				return false
+			}
+			return ready()
+		}, -1); err != nil {
+			t.Fatal(err)
+		}
+		if err := g.SetDeadline(time.Time{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // A rest is not cut short by what comes meanwhile, and the first look after it
 // finds that.
 func TestRest(t *testing.T) {
