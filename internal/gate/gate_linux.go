@@ -20,6 +20,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -82,7 +83,11 @@ func (g *Gate) build() (err error) {
 
 func (g *Gate) watch(op, fd int, events uint32) error {
 	ev := unix.EpollEvent{Events: events}
-	return os.NewSyscallError("epoll_ctl", unix.EpollCtl(g.fd, op, fd, &ev))
+	_, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_CTL, uintptr(g.fd), uintptr(op), uintptr(fd), uintptr(unsafe.Pointer(&ev)), 0, 0)
+	if errno != 0 {
+		return os.NewSyscallError("epoll_ctl", errno)
+	}
+	return nil
 }
 
 // Wait returns when ready says so, or after timeout unless that is negative; now

@@ -5,6 +5,7 @@ import (
 	"os"
 	"syscall"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -62,8 +63,8 @@ func (s *Sleeper) isOver(fd uintptr) bool {
 		s.pause = 0
 		return s.err != nil
 	}
-	_, err := unix.Read(int(fd), s.times[:])
-	return !errors.Is(err, unix.EAGAIN) && !errors.Is(err, unix.EINTR)
+	_, _, errno := unix.RawSyscall(unix.SYS_READ, fd, uintptr(unsafe.Pointer(&s.times)), unsafe.Sizeof(s.times))
+	return errno != unix.EAGAIN && errno != unix.EINTR
 }
 
 // End ends the sleep under way and all later ones.
