@@ -55,6 +55,7 @@ func probes(every time.Duration) net.KeepAliveConfig {
 // other reason.
 func (s *Set) accept(listener int, l net.Listener) {
 	failures := 0
+	var said quiet
 	for {
 		nc, err := l.Accept()
 		switch {
@@ -62,9 +63,11 @@ func (s *Set) accept(listener int, l net.Listener) {
 			return
 		case err != nil:
 			s.cfg.Metrics.readErrors.Inc()
-			if failures++; failures > freeErrors {
+			if said.mayLog(time.Now()) {
 				s.cfg.Logger.Warn("cannot accept connections", "listen", s.listeners[listener].URL, "error", err)
-				time.Sleep(errorPause)
+			}
+			if failures++; failures > freeErrors {
+				s.pool.pause(errorPause)
 			}
 		default:
 			failures = 0

@@ -24,7 +24,7 @@ type streamReader struct {
 	buf    []byte // what has been read and is no whole message yet
 	space  []byte
 	begun  time.Time // when the first byte of buf came; zero when there is none
-	proven bool      // something whole has come
+	proven bool      // a whole message has come; of who is known, a keep-alive will do
 }
 
 // read delivers messages until the connection ends, and says why it did.
@@ -65,10 +65,10 @@ func (c *conn) read() (ending, error) {
 func (r *streamReader) deadline() time.Time {
 	cfg := &r.c.set.cfg.Streams
 	switch {
+	case !r.proven: // whatever has begun meanwhile
+		return r.c.opened.Add(cfg.MessageTimeout)
 	case !r.begun.IsZero():
 		return r.begun.Add(cfg.MessageTimeout)
-	case !r.proven:
-		return r.c.opened.Add(cfg.MessageTimeout)
 	default:
 		return r.c.idleSince().Add(cfg.IdleTimeout)
 	}
@@ -103,21 +103,29 @@ func (r *streamReader) take(now time.Time) error {
 		switch piece {
 		case sipmsg.PieceMessage:
 			m.streams.received.Inc()
-			r.pace(now)
+			r.proven = true
+			now = r.pace(now)
 			r.deliver(rest[:n], now, nil)
 		case sipmsg.PiecePing:
-			m.keepAlives.Inc()
+			r.keptAlive()
 			_ = r.c.write(&Outgoing{Flow: r.c.flow, Data: []byte("\r\n")})
 		default: // an empty line
-			m.keepAlives.Inc()
+			r.keptAlive()
 		}
-		rest, r.begun, r.proven = rest[n:], time.Time{}, true
+		rest, r.begun = rest[n:], time.Time{}
 	}
 	if len(rest) > 0 && r.begun.IsZero() {
 		r.begun = now
 	}
 	r.compact(rest)
 	return nil
+}
+
+// keptAlive notes a keep-alive. A phone or a gateway that is known may hold its
+// connection with nothing else (RFC 5626 §3.5.1); a stranger has to say what for.
+func (r *streamReader) keptAlive() {
+	r.c.set.cfg.Metrics.keepAlives.Inc()
+	r.proven = r.proven || r.c.known
 }
 
 // compact moves what is left to the front of a buffer in which a whole message
@@ -138,20 +146,20 @@ func (r *streamReader) compact(rest []byte) {
 }
 
 // pace stops reading while the source has spent its budget: nothing that came over
-// a stream may be dropped, for nobody will send it again.
-func (r *streamReader) pace(now time.Time) {
+// a stream may be dropped, for nobody will send it again. It returns what time it is
+// then: a budget must not be asked for what it had before.
+func (r *streamReader) pace(now time.Time) time.Time {
 	budget, source := r.c.set.cfg.Budget, r.c.flow.Peer.Addr()
 	if budget.Take(source, now) {
-		return
+		return now
 	}
 	r.c.set.cfg.Metrics.streams.paced.Inc()
 	tick := time.NewTicker(pacePause)
 	defer tick.Stop()
-	for now := range tick.C {
-		if budget.Take(source, now) || !r.c.alive() {
-			return
-		}
+	for !budget.Take(source, now) && r.c.alive() {
+		now = <-tick.C
 	}
+	return now
 }
 
 func (r *streamReader) deliver(data []byte, now time.Time, flaw error) {

@@ -171,6 +171,16 @@ func (p *pool) close() {
 	}
 }
 
+// pause waits, until the pool is closed at most.
+func (p *pool) pause(d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-p.ctx.Done():
+	}
+}
+
 // counts returns how many connections there are, by who opened them.
 func (p *pool) counts() (accepted, dialled int) {
 	p.mu.Lock()

@@ -16,7 +16,7 @@ import (
 const (
 	freeErrors = 8
 	errorPause = 50 * time.Millisecond
-	logPause   = time.Second // between two log lines of one reader
+	logPause   = time.Second // between two log lines of one reader or listener
 )
 
 // A reader moves datagrams from one socket to Receive, for as long as the socket
@@ -29,8 +29,8 @@ type reader struct {
 	packets  []Packet
 	pace     gate.Pace
 
-	failures int       // in a row
-	logged   time.Time // last log line
+	failures int // in a row
+	said     quiet
 }
 
 func newReader(s *Set, listener int, sock *socket) *reader {
@@ -127,7 +127,7 @@ func (r *reader) collect(n int, now time.Time) {
 			m.keepAlives.Inc()
 		case !r.set.cfg.Budget.Take(peer.Addr(), now):
 			m.overBudget.Inc()
-			if r.mayLog(now) {
+			if r.said.mayLog(now) {
 				r.log().Warn("a source sends more than its budget", "from", peer)
 			}
 		default:
@@ -151,20 +151,23 @@ func (s *Set) fenced(tell func()) {
 
 func (r *reader) failed(err error) {
 	r.set.cfg.Metrics.readErrors.Inc()
-	if r.mayLog(time.Now()) {
+	if r.said.mayLog(time.Now()) {
 		r.log().Warn("cannot read from socket", "error", err)
 	}
 	if r.failures++; r.failures > freeErrors {
-		time.Sleep(errorPause)
+		r.set.pool.pause(errorPause)
 	}
 }
 
-// mayLog keeps what goes wrong many times a second from filling the log.
-func (r *reader) mayLog(now time.Time) bool {
-	if now.Sub(r.logged) < logPause {
+// A quiet keeps what goes wrong many times a second from filling the log. The
+// zero quiet has said nothing yet; it belongs to one goroutine.
+type quiet struct{ logged time.Time }
+
+func (q *quiet) mayLog(now time.Time) bool {
+	if now.Sub(q.logged) < logPause {
 		return false
 	}
-	r.logged = now
+	q.logged = now
 	return true
 }
 

@@ -89,3 +89,34 @@ func TestReaderRests(t *testing.T) {
 		t.Errorf("%d datagrams in %d batches", n, batches)
 	}
 }
+
+// After a full batch the reader does not rest, however busy it is: there is more.
+func TestNoRestAfterAFullBatch(t *testing.T) {
+	const batch, delay = 4, 200 * time.Millisecond
+	socks, err := openUDP(testAddr(t), 1, DefaultReadBuffer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sock := socks[0]
+	t.Cleanup(func() { _ = sock.close() })
+	cfg := Config{Batch: batch, BatchDelay: delay, Receive: func([]Packet) {}}
+	s := newSet(cfg.withDefaults())
+	s.listeners = []Listener{{}}
+	r := newReader(s, 0, sock)
+	c, _ := peer(t, "127.0.0.1:0")
+	for _, n := range []int{batch, batch - 1} {
+		for range n {
+			send(t, c, sock.addr(), "x")
+		}
+		waitFor(t, func() bool {
+			got, err := r.in.read()
+			return err == nil && got == n
+		})
+		r.pace.Took(1000, time.Now()) // a lot to do
+		r.pace.Took(1000, time.Now().Add(4*delay))
+		begin := time.Now()
+		if r.take(n); (time.Since(begin) >= delay) != (n < batch) {
+			t.Errorf("%d of %d: rested %s", n, batch, time.Since(begin))
+		}
+	}
+}

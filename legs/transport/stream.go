@@ -47,7 +47,7 @@ type StreamConfig struct {
 	MaxMessage int // bytes; a longer message closes the connection; 65535
 
 	// Known reports whether somebody is known to call from an address. Strangers
-	// get no more than a quarter of Connections. It is asked for every connection
+	// get no more than a quarter of Connections, and keep none by keep-alives alone. It is asked for every connection
 	// accepted, and must be quick. nil: everybody is known.
 	Known func(netip.Addr) bool
 }
