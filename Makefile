@@ -23,6 +23,10 @@ test: need ## run every test with the race detector, SIPp and baresip included
 	go test -race -timeout 20m -v ./test
 	go test -run 'Alloc|Memory|Heap' ./legs/... ./policy ./rtprelay ./sdp # bounds that the race detector blurs
 
+.PHONY: test-outages
+test-outages: need ## run the tests in which a database goes away, for a minute each time
+	TEST_OUTAGE=1m go test -race -timeout 20m -v -run '^(TestPostgresOutages|TestSQLiteLocked)$$' ./test
+
 .PHONY: need
 need: ## install what the tests need beyond Go (root), or print the command
 	@scripts/need

@@ -107,7 +107,7 @@ func TestStartWithoutPostgres(t *testing.T) {
 	calls.Wait()
 	c.Restart(t)
 	back := time.Now()
-	l.compare(settled(t, url, len(l.calls)))
+	l.compare(settled(t, s, url))
 	s.api("POST", "/v1/routes", object{"name": "another", "match": object{"called_prefix": "4"}, "targets": []object{{"trunk": "carrier"}}}, nil)
 	t.Logf("all is as it was %s after Postgres was back", time.Since(back))
 }

@@ -3,8 +3,6 @@
 //
 // The disasters (disaster_*_test.go) have callers and gateways that keep a
 // ledger of every call and attempt, to be held against the table of CDRs line
-// by line. A database is away for 20 s each time; TEST_OUTAGE=1m makes it
-// a minute:
-//
-//	TEST_OUTAGE=1m go test -race -v -timeout 20m -run Outages ./test
+// by line. A database is away for 20 s each time; with TEST_OUTAGE=1m, as in
+// make test-outages, for a minute.
 package test

@@ -3,6 +3,7 @@ package test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"testing"
 	"time"
@@ -27,25 +28,44 @@ func table(t testing.TB, url string) (records []cdr.Record, err error) {
 	return records, errors.Join(err, s.Close())
 }
 
-// settled waits until the table has n records, and no longer changes for want
-// of any; a database that was away is asked again in at most 45 s.
-func settled(t testing.TB, url string, n int) []cdr.Record {
+// still is how long nothing may wait before that is believed: the journal looks
+// at itself once a second.
+const still = 3 * time.Second
+
+// settled waits until the server has nothing left to give, and returns what is
+// then in the table. A database that was away is asked again in at most 45 s.
+func settled(t testing.TB, s *server, url string) []cdr.Record {
 	t.Helper()
 	begin := time.Now()
+	quiet := begin // since when nothing waits
 	tick := time.NewTicker(250 * time.Millisecond)
 	defer tick.Stop()
-	for {
-		records, err := table(t, url)
-		if err == nil && len(records) >= n {
-			t.Logf("%d records in the table, the last after %.1f s", len(records), time.Since(begin).Seconds())
-			return records
+	for waits := s.waits(); time.Since(quiet) < still; waits = s.waits() {
+		if waits != "" {
+			quiet = time.Now()
 		}
 		if time.Since(begin) > 3*patience {
-			t.Errorf("%d records, want %d; %v", len(records), n, err)
-			return records
+			t.Fatalf("it does not settle: %s", waits)
 		}
 		<-tick.C
 	}
+	records, err := table(t, url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%d records in the table; nothing waited after %.1f s", len(records), quiet.Sub(begin).Seconds())
+	return records
+}
+
+// waits names what is on its way to the table, "" when nothing is.
+func (s *server) waits() (what string) {
+	s.t.Helper()
+	for _, name := range []string{"b2bua_calls_active", "b2bua_journal_live_calls", "b2bua_journal_owed_entries", "b2bua_cdr_backlog_bytes"} {
+		if n := s.metric(name); n != 0 {
+			what += fmt.Sprintf("%s is %v; ", name, n)
+		}
+	}
+	return what
 }
 
 // byCall finds the record of each call of the ledger, and names records that
