@@ -56,6 +56,39 @@ func TestEnqueueWithin(t *testing.T) {
 	})
 }
 
+// Room that is made at the very moment at which the first who waits for it gives
+// up is the second's.
+func TestEnqueueWithinWakesTheNext(t *testing.T) {
+	t.Parallel()
+	for range 500 { // in some of them it is told of the room when it has given up
+		synctest.Test(t, func(t *testing.T) {
+			held := make(chan struct{})
+			s := shard.NewSet(shard.Config[int]{NewLimit: 1, Handle: func(_ *shard.Shard[int], n int, _ time.Time) {
+				if n == 0 {
+					held <- struct{}{}
+					<-time.After(time.Second)
+				}
+			}})
+			var wg sync.WaitGroup
+			wg.Go(func() { s.Enqueue(7, shard.New, 0) })
+			<-held
+			s.Enqueue(7, shard.New, 1)
+			start := time.Now()
+			wg.Go(func() { s.EnqueueWithin(7, shard.New, 2, time.Second) })
+			synctest.Wait()
+			wg.Go(func() {
+				if !s.EnqueueWithin(7, shard.New, 3, time.Hour) {
+					t.Error("refused")
+				}
+			})
+			wg.Wait()
+			if waited := time.Since(start); waited != time.Second {
+				t.Fatalf("waited %s", waited)
+			}
+		})
+	}
+}
+
 // An idle shard is run by whoever comes, as with Enqueue.
 func TestEnqueueWithinRuns(t *testing.T) {
 	t.Parallel()
