@@ -1,7 +1,6 @@
 package legs
 
 import (
-	"bytes"
 	"errors"
 	"sync"
 	"syscall"
@@ -73,7 +72,7 @@ func (c *Core) again(tx *clientTx) {
 	c.small(tx.plain, transport.ErrGone)
 	c.clients.RemoveClient(tx.Key())
 	tx.way = way{flow: tx.plain}
-	c.begin(tx, tx.Method, tx.Branch, bytes.Clone(tx.Request)) // the connection may have it still
+	c.begin(tx, tx.Method, tx.Branch, tx.Request) // copied by leaving: the connection may have it still
 }
 
 // target is what is remembered of a flow: any connection to the peer.
