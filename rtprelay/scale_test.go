@@ -149,7 +149,7 @@ func TestControlAndPacketsTogether(t *testing.T) {
 		}
 		opened, reused := value(g.cfg.Metrics.opened), value(g.cfg.Metrics.reused)
 		_, portable := g.workers[0].poll.(*portable)
-		if opened+reused != 320 || portable != (reused == 0) {
+		if opened+reused != 320 || portable && reused != 0 { // elsewhere it is a matter of time whether any is
 			t.Errorf("%v pairs opened and %v used again, want 320 in all", opened, reused)
 		}
 	})
