@@ -85,12 +85,12 @@ func (b *bench) tables() (loads, memory, delays statistics.Table) {
 	}
 	memory.Head = []string{"server", "calls up", "KiB/call", "MiB fresh", "MiB warm", "MiB with the calls", "goroutines more"}
 	for _, s := range servers {
-		show := func(of, key, format string) string { return r.spread(of, s, 0, key).Show(format) }
+		show := func(key, format string) string { return r.spread("rss", s, 0, key).Show(format) }
 		for _, m := range r.all {
 			if m.Of == "rss" && m.Server == s {
-				memory.Add(s, strconv.Itoa(m.Calls), show("rss", perCall, "%.2f"),
-					show("rss", memoryFresh, "%.1f"), show("rss", memoryBefore, "%.1f"),
-					show("rss", memoryAt, "%.1f"), show("rss", goroutines, "%.0f"))
+				memory.Add(s, strconv.Itoa(m.Calls), show(perCall, "%.2f"),
+					show(memoryFresh, "%.1f"), show(memoryBefore, "%.1f"),
+					show(memoryAt, "%.1f"), show(goroutines, "%.0f"))
 				break
 			}
 		}
