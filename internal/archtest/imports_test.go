@@ -11,7 +11,7 @@ import (
 // own, never sideways. A package that is not here, or in aside, does not
 // exist.
 var order = [][]string{
-	{"sdp", "policy", "legs/sipmsg", "internal/config", "internal/gate"},
+	{"sdp", "policy", "legs/sipmsg", "internal/config", "internal/gate", "internal/uring"},
 	{"legs/shard", "legs/transport", "legs/txn", "legs/resolve", "rtprelay", "cdr", "migrations"},
 	{"legs", "registrar"},
 	{"bridge"},
