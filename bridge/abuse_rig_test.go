@@ -163,7 +163,7 @@ func (st *stage) newWorld(t tb, s scene, fates []siptest.Fate) *world {
 
 // Append is the journal: what is to be written is written a moment later
 // (bridge.Journal).
-func (st *stage) Append(mark cdr.Mark, rec *cdr.Record, done func(error)) bool {
+func (st *stage) Queue(mark cdr.Mark, rec *cdr.Record, done func(error)) bool {
 	disk := st.world.disk
 	if disk.full > 0 {
 		st.world.disk.full--

@@ -167,7 +167,7 @@ func bench(tb testing.TB, media string) (*rig, *wire) {
 // takes is a journal that has written everything at once.
 type takes struct{}
 
-func (takes) Append(_ cdr.Mark, _ *cdr.Record, done func(error)) bool {
+func (takes) Queue(_ cdr.Mark, _ *cdr.Record, done func(error)) bool {
 	if done != nil {
 		done(nil)
 	}

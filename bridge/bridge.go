@@ -19,10 +19,10 @@ import (
 
 // Journal is where records go. cdr.Journal is one.
 type Journal interface {
-	// Append queues one entry and never blocks; done is called when it is
-	// written. false means that the queue is full. Of what is not Ended it keeps
+	// Queue queues one entry and never blocks; done is called when it is
+	// written, after what belongs together has been committed (legs.Config.Flushed). false means that the queue is full. Of what is not Ended it keeps
 	// nothing.
-	Append(mark cdr.Mark, r *cdr.Record, done func(error)) bool
+	Queue(mark cdr.Mark, r *cdr.Record, done func(error)) bool
 }
 
 // Config says what a [Bridge] works with. Engine, Relay and Journal are

@@ -15,7 +15,7 @@ func (k *call) journalAnswer(c *legs.Core) {
 	cell, ref := &b.cells[c.Shard()], k.ref // the call may be written out and read in meanwhile
 	r.answered, k.answered = stamp(c), c.Now()
 	r.AnsweredAt, r.Media = &r.answered, k.media.stats(&r.media, cell.streams[:])
-	ok := b.cfg.Journal.Append(cdr.Answered, &r.Record, func(err error) {
+	ok := b.cfg.Journal.Queue(cdr.Answered, &r.Record, func(err error) {
 		cell.news.add(written{ref, err})
 		c.Post(b.tell)
 	})

@@ -24,7 +24,7 @@ type journal struct {
 
 func newJournal() *journal { return &journal{ended: make(chan *cdr.Record, 1024)} }
 
-func (j *journal) Append(mark cdr.Mark, rec *cdr.Record, done func(error)) bool {
+func (j *journal) Queue(mark cdr.Mark, rec *cdr.Record, done func(error)) bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.marks = append(j.marks, mark)

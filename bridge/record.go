@@ -236,7 +236,7 @@ func (e *ended) wait(c *legs.Core) {
 
 // keeps reports whether the journal has taken a closed record.
 func (b *Bridge) keeps(rec *cdr.Record) bool {
-	taken := b.cfg.Journal.Append(cdr.Ended, rec, nil)
+	taken := b.cfg.Journal.Queue(cdr.Ended, rec, nil)
 	if taken {
 		b.waiting.Add(-1)
 	}

@@ -95,7 +95,7 @@ func TestFullDisk(t *testing.T) {
 func TestFullDiskIsBounded(t *testing.T) {
 	t.Parallel()
 	d, reg, log := &faultDisk{write: fails(syscall.ENOSPC)}, prometheus.NewRegistry(), &logged{}
-	j, err := Open(JournalConfig{Dir: t.TempDir(), Queue: 10, disk: d, Metrics: NewMetrics(reg), Logger: log.logger(), rest: newTimerRest()})
+	j, err := Open(JournalConfig{Dir: t.TempDir(), Queue: 10, disk: d, Metrics: NewMetrics(reg), Logger: log.logger(), hands: noHand})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,7 +131,7 @@ func TestFailedSyncIsWrittenAgain(t *testing.T) {
 		mustAppend(t, j, Answered, answeredRecord(5))
 		onDisk(t, j)
 
-		after, err := Open(JournalConfig{Dir: d.powerCut(t, dir), rest: newTimerRest()})
+		after, err := Open(JournalConfig{Dir: d.powerCut(t, dir), hands: noHand})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -198,7 +198,7 @@ func TestPowerCut(t *testing.T) {
 		onDisk(t, j)
 		mustAppend(t, j, Answered, answeredRecord(1000+i)) // may be lost
 		cut := d.powerCut(t, dir)
-		after, err := Open(JournalConfig{Dir: cut, disk: instantDisk{}, SyncEvery: 1, rest: newTimerRest()})
+		after, err := Open(JournalConfig{Dir: cut, disk: instantDisk{}, SyncEvery: 1})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -278,7 +278,7 @@ func TestFailedSyncOfEndedCall(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		dir, d := t.TempDir(), &faultDisk{}
-		j := openJournal(t, JournalConfig{Dir: dir, disk: d, SegmentSize: 350, HeartbeatEvery: time.Hour})
+		j := openJournal(t, JournalConfig{Dir: dir, disk: d, hands: noHand, SegmentSize: 350, HeartbeatEvery: time.Hour})
 		begun, letGo := slowSync(d, segmentPath(dir, 1), syscall.EIO)
 		mustAppend(t, j, Answered, answeredRecord(1))
 		<-begun
@@ -286,7 +286,7 @@ func TestFailedSyncOfEndedCall(t *testing.T) {
 		mustAppend(t, j, Ended, endedRecord(1))
 		close(letGo)
 		onDisk(t, j)
-		after, err := Open(JournalConfig{Dir: d.powerCut(t, dir), rest: newTimerRest()})
+		after, err := Open(JournalConfig{Dir: d.powerCut(t, dir), hands: noHand})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -307,7 +307,7 @@ func TestSegmentStaysUntilSuccessorIsSynced(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		dir, d := t.TempDir(), &faultDisk{}
-		j := openJournal(t, JournalConfig{Dir: dir, disk: d, SegmentSize: 350, HeartbeatEvery: time.Hour})
+		j := openJournal(t, JournalConfig{Dir: dir, disk: d, hands: noHand, SegmentSize: 350, HeartbeatEvery: time.Hour})
 		f := NewFlusher(j, &memorySink{}, FlusherConfig{})
 		f.Start()
 		mustAppend(t, j, Started, startedRecord(1))
@@ -320,7 +320,7 @@ func TestSegmentStaysUntilSuccessorIsSynced(t *testing.T) {
 		mustAppend(t, j, Answered, answeredRecord(1))
 		<-begun
 		f.Stop()
-		after, err := Open(JournalConfig{Dir: d.powerCut(t, dir), rest: newTimerRest()})
+		after, err := Open(JournalConfig{Dir: d.powerCut(t, dir), hands: noHand})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -6,21 +6,26 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
 // The way of an entry, and the files in that order:
 //
-//	journal.go  Append: encode (entry.go, code.go), queue  any goroutine
+//	journal.go  Queue: encode (entry.go, code.go), queue   any goroutine
 //	queue.go    a bounded list
-//	pace.go     when to write and when to sync             the journal's goroutine
-//	rest.go     letting entries gather                     the journal's goroutine
+//	commit.go   queue → the hand: write, sync in groups    any goroutine, for a moment
+//	hand.go     does that (io_uring), and says when        the hand's goroutine: done
 //	writer.go   queue → write(2) → done                    the journal's goroutine
+//	pace.go     when to sync that                          the journal's goroutine
 //	syncer.go   fsync in groups                            the syncer's goroutine
-//	settle.go   what became of written entries             the journal's goroutine
+//	settle.go   what became of written entries             whose turn it is
 //	retire.go   delete old segments, carry live calls on   the journal's goroutine
 //	reader.go   synced entries → flusher.go → a Sink       the flusher's goroutine
 //	shelf.go    what the reader need not decode            both
+//
+// The hand takes what comes fast. What is rare - new segments, heartbeats, what
+// follows a fault - is the goroutine's, and everything is where there is no hand.
 //
 // replay.go and orphans.go are the same way after a crash, in Open.
 
@@ -42,7 +47,6 @@ type JournalConfig struct {
 	Dir            string            // where segments, checkpoint and dead letters live; made 0700
 	NodeID         string            // written into every segment
 	SegmentSize    int64             // octets after which a new segment is begun [16 MiB]
-	Gather         time.Duration     // longest wait of an entry for its write(2), when more than about 500 come in a second; others do not wait [5ms]
 	SyncEvery      time.Duration     // longest wait of a written entry for its fsync to begin [10ms]
 	HeartbeatEvery time.Duration     // while calls are live [1s]
 	Queue          int               // entries waiting to be written; beyond half of it only Ended is taken [32768]
@@ -53,8 +57,8 @@ type JournalConfig struct {
 	Logger         *slog.Logger      // nil discards
 	Metrics        *Metrics          // nil counts what nobody sees
 
-	disk disk // nil is the operating system's
-	rest rest // nil is what newRest returns
+	disk  disk                 // nil is the operating system's
+	hands func() (hand, error) // nil is newHand
 }
 
 func (c JournalConfig) withDefaults() JournalConfig {
@@ -64,7 +68,6 @@ func (c JournalConfig) withDefaults() JournalConfig {
 		}
 	}
 	def(&c.SegmentSize, 16<<20)
-	def((*int64)(&c.Gather), int64(5*time.Millisecond))
 	def((*int64)(&c.SyncEvery), int64(10*time.Millisecond))
 	def((*int64)(&c.HeartbeatEvery), int64(time.Second))
 	def(&c.QueueBytes, 64<<20)
@@ -87,6 +90,9 @@ func (c JournalConfig) withDefaults() JournalConfig {
 	if c.disk == nil {
 		c.disk = osDisk{}
 	}
+	if c.hands == nil {
+		c.hands = newHand
+	}
 	return c
 }
 
@@ -94,8 +100,8 @@ func (c JournalConfig) validate() error {
 	switch {
 	case c.Dir == "":
 		return errors.New("cdr: journal: Dir is empty")
-	case c.SegmentSize < 0 || c.Gather < 0 || c.SyncEvery < 0 || c.HeartbeatEvery < 0:
-		return errors.New("cdr: journal: SegmentSize, Gather, SyncEvery and HeartbeatEvery must not be negative")
+	case c.SegmentSize < 0 || c.SyncEvery < 0 || c.HeartbeatEvery < 0:
+		return errors.New("cdr: journal: SegmentSize, SyncEvery and HeartbeatEvery must not be negative")
 	case c.Queue < 2 || c.QueueBytes < 0 || c.Unsynced < 0:
 		return errors.New("cdr: journal: Queue must be 2 or more, QueueBytes and Unsynced must not be negative")
 	}
@@ -119,19 +125,14 @@ type Journal struct {
 	flushed  cursor     // everything before it has been saved
 	newest   uint64     // highest segment number ever used
 
-	// Owned by the journal's goroutine.
+	hand     hand        // nil where the system has none
+	followed atomic.Bool // somebody calls Beat
+
+	turn     sync.Mutex       // guards the following fields and those of segments that say so
 	current  *segment         // nil before the first entry and after a failure
 	live     map[string]place // newest entry of each call that has not ended
 	liveSize int64            // octets of those entries
-	pace     pace
-	rest     rest
-	unsynced bool   // something was written that the syncer has not been told of
-	batch    []item // what drain has in hand
-	good     []item // those of them that can be written
-	told     []item // the batch that tell is about,
-	failed   error  // and why it was not written
-	tell     func() // tellAll, bound once
-	chunk    []byte // what one write(2) takes
+	flight   flight
 	pending  []item // written, not yet known to be synced
 	pendSize int64  // octets of those
 	owed     []item // not written because the disk would not
@@ -139,12 +140,20 @@ type Journal struct {
 	barriers []barrier
 	carrying []string // calls still to be carried out of the oldest segment
 	failing  bool     // the last write failed; keeps the log short
+	ended    bool     // the hand begins nothing any more
+
+	// Owned by the journal's goroutine, which has the turn.
+	own      *load
+	pace     pace
+	beat     bool // a heartbeat is due
+	unsynced bool // something was written that neither the syncer nor the hand has been told of
 
 	wake     chan struct{} // to the journal's goroutine: look around
 	dirty    chan struct{} // to the syncer: sync what was written
 	readable chan struct{} // to the flusher: something was synced
 	closing  chan struct{}
 	wrote    chan struct{} // closed when the journal's goroutine is gone
+	reaped   chan struct{} // closed when the hand's goroutine is gone
 	stopSync chan struct{}
 	synced   chan struct{} // closed when the syncer is gone
 	closed   sync.Once
@@ -177,22 +186,26 @@ func Open(cfg JournalConfig) (*Journal, error) {
 	j := &Journal{
 		cfg: cfg, run: newRun(), lock: lock,
 		queue:    queue{limit: cfg.Queue, limitSize: cfg.QueueBytes},
-		pace:     pace{gather: cfg.Gather, every: cfg.SyncEvery},
+		pace:     pace{every: cfg.SyncEvery},
 		live:     map[string]place{},
 		wake:     make(chan struct{}, 1),
 		dirty:    make(chan struct{}, 1),
 		readable: make(chan struct{}, 1),
 		closing:  make(chan struct{}),
 		wrote:    make(chan struct{}),
+		reaped:   make(chan struct{}),
 		stopSync: make(chan struct{}),
 		synced:   make(chan struct{}),
 	}
-	j.tell = j.tellAll
+	j.own = j.newLoad()
 	if err := j.restore(); err != nil {
 		return nil, errors.Join(err, j.closeFiles(), lock.Close())
 	}
-	if j.rest = cfg.rest; j.rest == nil {
-		j.rest = newRest()
+	if j.hand, err = cfg.hands(); err != nil {
+		cfg.Logger.Info("the journal does without io_uring, which costs processor time while many calls come", "reason", err)
+	}
+	if j.hand != nil {
+		go j.reap()
 	}
 	go j.write()
 	go j.sync()
@@ -203,20 +216,29 @@ func Open(cfg JournalConfig) (*Journal, error) {
 // Recovered returns what [Open] found.
 func (j *Journal) Recovered() Recovery { return j.recovered }
 
-// Append queues one entry and never blocks. It has read r when it returns and
+// Append is [Journal.Queue] and [Journal.Commit].
+func (j *Journal) Append(mark Mark, r *Record, done func(error)) bool {
+	ok := j.Queue(mark, r, done)
+	j.Commit()
+	return ok
+}
+
+// Queue queues one entry and never blocks. It is written after the next Commit,
+// or with the next heartbeat. Queue has read r when it returns and
 // keeps no reference to it, but for Ended: such a record must not change any
-// more. done (may be nil) is called once, on the
-// journal's goroutine, after write(2) and before fsync; it must not block.
+// more. done (may be nil) is called once, on a
+// goroutine of the journal or, when the system fails, on one that commits, after
+// write(2) and before fsync; it must not block.
 //
 // A non-nil error given to done means that the entry is not on disk: the disk
 // is full or broken, or the record cannot be encoded. An Ended entry that the
 // disk refused is kept in memory all the same and written when the disk takes
 // it.
 //
-// Append returns false, and never calls done, when the queue is full or the
+// Queue returns false, and never calls done, when the queue is full or the
 // journal is closed. Ended has twice the room of the others, so that new calls
 // are refused before the end of an old one is.
-func (j *Journal) Append(mark Mark, r *Record, done func(error)) bool {
+func (j *Journal) Queue(mark Mark, r *Record, done func(error)) bool {
 	if !j.queue.room(mark) {
 		j.cfg.Metrics.refused.Inc()
 		return false
@@ -231,7 +253,6 @@ func (j *Journal) Append(mark Mark, r *Record, done func(error)) bool {
 		j.cfg.Metrics.refused.Inc()
 		return false
 	}
-	notify(j.wake)
 	return true
 }
 
@@ -242,13 +263,23 @@ func (j *Journal) Close() error {
 	j.closed.Do(func() {
 		j.queue.close()
 		close(j.closing)
-		err = j.rest.End()
 		<-j.wrote
+		err = j.endHand()
 		close(j.stopSync)
 		<-j.synced
-		err = errors.Join(err, j.rest.Close(), j.lastSync(), j.closeFiles(), j.lock.Close())
+		err = errors.Join(err, j.lastSync(), j.closeFiles(), j.lock.Close())
 	})
 	return err
+}
+
+// endHand returns when the hand has done what it has begun.
+func (j *Journal) endHand() error {
+	if j.hand == nil {
+		return nil
+	}
+	err := j.hand.end()
+	<-j.reaped
+	return errors.Join(err, j.hand.close())
 }
 
 // notify wakes the one goroutine that reads c, now or at its next look.

@@ -158,7 +158,7 @@ func TestOpenTwiceIsRefused(t *testing.T) {
 func TestJournalConfigValidate(t *testing.T) {
 	t.Parallel()
 	for name, cfg := range map[string]JournalConfig{
-		"Dir": {}, "Queue": {Dir: "x", Queue: 1}, "SegmentSize": {Dir: "x", SegmentSize: -1}, "Gather": {Dir: "x", Gather: -1}, "Unsynced": {Dir: "x", Unsynced: -1},
+		"Dir": {}, "Queue": {Dir: "x", Queue: 1}, "SegmentSize": {Dir: "x", SegmentSize: -1}, "Unsynced": {Dir: "x", Unsynced: -1},
 	} {
 		if _, err := Open(cfg); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s: error %v does not name it", name, err)
@@ -256,7 +256,7 @@ func TestGroupSync(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		syncs := 0
 		d := &faultDisk{}
-		j := openJournal(t, JournalConfig{Dir: t.TempDir(), disk: d, Gather: 1, SyncEvery: 10 * time.Millisecond})
+		j := openJournal(t, JournalConfig{Dir: t.TempDir(), disk: d, SyncEvery: 10 * time.Millisecond})
 		d.set(func(d *faultDisk) { d.sync = func(string) error { syncs++; return nil } })
 		for i := range 100 { // 100 entries in 100 ms
 			mustAppend(t, j, Ended, endedRecord(i))

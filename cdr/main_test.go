@@ -76,8 +76,8 @@ func (l *logged) logger() *slog.Logger { return slog.New(slog.NewTextHandler(l, 
 // openJournal opens a journal that is closed when the test ends.
 func openJournal(t testing.TB, cfg JournalConfig) *Journal {
 	t.Helper()
-	if cfg.rest == nil {
-		cfg.rest = newTimerRest() // sees virtual time
+	if cfg.hands == nil {
+		cfg.hands = newSlowHand // a ring does not see virtual time
 	}
 	j, err := Open(cfg)
 	if err != nil {
@@ -86,6 +86,9 @@ func openJournal(t testing.TB, cfg JournalConfig) *Journal {
 	t.Cleanup(func() { j.Close() }) //nolint:errcheck // tests that care close it themselves
 	return j
 }
+
+// noHand is a system that has no hand.
+func noHand() (hand, error) { return nil, errors.ErrUnsupported }
 
 // appendAll appends entries and returns what done was given, in order.
 func appendAll(t testing.TB, j *Journal, mark Mark, records ...*Record) []error {

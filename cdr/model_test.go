@@ -23,6 +23,7 @@ type journalModel struct {
 	t    *rapid.T
 	dirs []string
 	disk *faultDisk
+	hand func() (hand, error)
 	j    *Journal
 	f    *Flusher
 
@@ -42,7 +43,7 @@ func (m *journalModel) dir() string { return m.dirs[len(m.dirs)-1] }
 func (m *journalModel) start(dir string) {
 	m.dirs = append(m.dirs, dir)
 	m.disk = &faultDisk{}
-	j, err := Open(JournalConfig{Dir: dir, SegmentSize: 1_000, SyncEvery: 1, HeartbeatEvery: 3 * time.Millisecond, disk: m.disk, rest: newTimerRest()})
+	j, err := Open(JournalConfig{Dir: dir, SegmentSize: 1_000, SyncEvery: 1, HeartbeatEvery: 3 * time.Millisecond, disk: m.disk, hands: m.hand})
 	if err != nil {
 		m.t.Fatal(err)
 	}
@@ -226,28 +227,35 @@ func (m *journalModel) verify(all bool) {
 // confirmed comes out exactly once, with its true end when that was confirmed.
 func TestJournalModel(t *testing.T) {
 	t.Parallel()
-	rapid.Check(t, func(t *rapid.T) {
-		m := &journalModel{t: t, bad: map[string]bool{}, ended: map[string]bool{}, open: map[string]bool{}}
-		t.Cleanup(func() {
-			m.stop()
-			for _, dir := range m.dirs {
-				_ = os.RemoveAll(dir)
-			}
+	for name, hand := range map[string]func() (hand, error){"hand": newSlowHand, "no hand": noHand} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			rapid.Check(t, func(t *rapid.T) { checkJournal(t, hand) })
 		})
-		m.start(newModelDir(t))
-		t.Repeat(map[string]func(*rapid.T){
-			"begin": m.begin, "begin 2": m.begin, "end": m.end, "end 2": m.end, "crash": m.crash,
-			"restart": m.restart, "sink": m.setSink, "disk": m.setDisk, "flush": m.flush,
-		})
-		m.mu.Lock()
-		m.down = false
-		m.mu.Unlock()
-		m.disk.set(func(d *faultDisk) { d.write = nil })
-		m.flush(t)
-		m.restart(t)
-		m.flush(t)
-		m.verify(true)
+	}
+}
+
+func checkJournal(t *rapid.T, hand func() (hand, error)) {
+	m := &journalModel{t: t, hand: hand, bad: map[string]bool{}, ended: map[string]bool{}, open: map[string]bool{}}
+	t.Cleanup(func() {
+		m.stop()
+		for _, dir := range m.dirs {
+			_ = os.RemoveAll(dir)
+		}
 	})
+	m.start(newModelDir(t))
+	t.Repeat(map[string]func(*rapid.T){
+		"begin": m.begin, "begin 2": m.begin, "end": m.end, "end 2": m.end, "crash": m.crash,
+		"restart": m.restart, "sink": m.setSink, "disk": m.setDisk, "flush": m.flush,
+	})
+	m.mu.Lock()
+	m.down = false
+	m.mu.Unlock()
+	m.disk.set(func(d *faultDisk) { d.write = nil })
+	m.flush(t)
+	m.restart(t)
+	m.flush(t)
+	m.verify(true)
 }
 
 func sortedKeys(set map[int]bool) []int {

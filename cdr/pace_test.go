@@ -6,43 +6,27 @@ import (
 	"time"
 )
 
-// Entries that come slower than about 500 a second never wait, even a few at a
-// time; faster ones do, from the eighth on; a pause ends it.
+// A sync is asked for at once when the last is long ago, and else when it will be.
 func TestPace(t *testing.T) {
 	t.Parallel()
 	const ms = time.Millisecond
+	p := pace{every: 10 * ms}
 	for _, c := range []struct {
-		name    string
-		entries int // of each write
-		every   time.Duration
-		writes  int
-		deaf    int
+		at       time.Duration
+		unsynced bool
+		ask      bool
+		look     time.Duration
 	}{
-		{"200 a second", 1, 5 * ms, 100, 0},
-		{"400 a second", 1, 5 * ms / 2, 100, 0},
-		{"three at a time", 3, 15 * ms, 100, 0},
-		{"2000 a second", 1, ms / 2, 100, 93},
-		{"three a rest", 3, 5 * ms, 100, 98},
-		{"one burst", 100, time.Second, 1, 1},
-		{"nothing came", 0, ms, 10, 0},
+		{0, false, false, 0},
+		{1 * ms, true, true, 0},
+		{2 * ms, true, false, 9 * ms},
+		{3 * ms, false, false, 0},
+		{10 * ms, true, false, 1 * ms},
+		{11 * ms, true, true, 0},
+		{time.Second, true, true, 0},
 	} {
-		p := pace{gather: 5 * ms, every: 10 * ms}
-		now, deaf := epoch, 0
-		for range c.writes {
-			s := p.wrote(c.entries, false, now)
-			if s.deaf != (s.look == p.gather) || s.sync {
-				t.Errorf("%s: %+v", c.name, s)
-			}
-			if s.deaf {
-				deaf++
-			}
-			now = now.Add(c.every)
-		}
-		if deaf != c.deaf {
-			t.Errorf("%s: deaf %d times, want %d", c.name, deaf, c.deaf)
-		}
-		if s := p.wrote(1, false, now.Add(time.Second)); s.deaf || s.look != 0 {
-			t.Errorf("%s: %+v after a pause", c.name, s)
+		if ask, look := p.written(c.unsynced, epoch.Add(c.at)); ask != c.ask || look != c.look {
+			t.Errorf("after %v: %v, %v; want %v, %v", c.at, ask, look, c.ask, c.look)
 		}
 	}
 }
@@ -57,8 +41,8 @@ func TestSyncWithinSyncEvery(t *testing.T) {
 		maxSyncs, maxLate int // of 400 entries; milliseconds
 	}{
 		{100 * time.Microsecond, 5, 10},
-		{500 * time.Microsecond, 15, 10},
-		{1900 * time.Microsecond, 60, 10},
+		{500 * time.Microsecond, 25, 10},
+		{1900 * time.Microsecond, 85, 10},
 		{3 * time.Millisecond, 125, 10},
 		{15 * time.Millisecond, 400, 0},
 	} {
@@ -98,62 +82,4 @@ func TestSyncWithinSyncEvery(t *testing.T) {
 			}
 		})
 	}
-}
-
-// Of entries that come fast many share a write, and none waits longer than
-// Gather; of entries that come slowly none waits.
-func TestGather(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct {
-		every              time.Duration
-		minWrites, maxDone int // of 400 entries; milliseconds
-		maxWrites          int
-	}{
-		{500 * time.Microsecond, 35, 5, 60},
-		{5 * time.Millisecond, 400, 0, 400},
-	} {
-		synctest.Test(t, func(t *testing.T) {
-			d := &faultDisk{}
-			j := openJournal(t, JournalConfig{Dir: t.TempDir(), disk: d})
-			mustAppend(t, j, Ended, endedRecord(0)) // the segment is there
-			time.Sleep(time.Second)
-			writes, longest := 0, time.Duration(0)
-			d.set(func(d *faultDisk) { d.write = func(string) error { writes++; return nil } })
-			for i := range 400 {
-				begin := time.Now()
-				j.Append(Ended, endedRecord(i+1), func(error) { longest = max(longest, time.Since(begin)) })
-				time.Sleep(c.every)
-			}
-			synctest.Wait()
-			if err := j.Close(); err != nil {
-				t.Error(err)
-			}
-			if writes < c.minWrites || writes > c.maxWrites {
-				t.Errorf("an entry every %v: %d writes of 400 entries, want %d to %d", c.every, writes, c.minWrites, c.maxWrites)
-			}
-			if longest > time.Duration(c.maxDone)*time.Millisecond {
-				t.Errorf("an entry every %v: one waited %v", c.every, longest)
-			}
-		})
-	}
-}
-
-// Close does not wait for the rest to end, and writes what came during it.
-func TestCloseEndsRest(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		j := openJournal(t, JournalConfig{Dir: t.TempDir(), Gather: time.Hour, disk: &faultDisk{}})
-		for i := range gatherCount {
-			mustAppend(t, j, Ended, endedRecord(i))
-		}
-		told := false
-		j.Append(Ended, endedRecord(99), func(error) { told = true })
-		begin := time.Now()
-		if err := j.Close(); err != nil || !told {
-			t.Errorf("Close: %v; told %v", err, told)
-		}
-		if d := time.Since(begin); d > time.Second {
-			t.Errorf("Close took %v", d)
-		}
-	})
 }

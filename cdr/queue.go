@@ -11,15 +11,16 @@ type item struct {
 	err    error   // it could not be encoded: only done is owed
 	done   func(error)
 
-	// Set by the journal's goroutine once it is written.
+	reached chan<- cursor // no entry but a [barrier]
+
+	// Set by whoever has the turn, once it is written.
 	lsn  uint64   // order of writing, kept when it has to be written again
 	seg  *segment // where it is
 	end  int64    // and the offset behind it
 	from *segment // an older segment that must stay until this one is synced
 }
 
-// queue is the bounded list between the callers of Append and the journal's
-// goroutine.
+// queue is the bounded list between the callers of Queue and whoever writes.
 type queue struct {
 	limit     int
 	limitSize int64
@@ -86,6 +87,13 @@ func (q *queue) take(into []item, size int64) []item {
 		q.items = nil
 	}
 	return into
+}
+
+// empty reports whether there is nothing to take.
+func (q *queue) empty() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.items) == 0
 }
 
 // close makes room and add refuse everything; what is queued can be taken.

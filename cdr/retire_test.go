@@ -23,7 +23,6 @@ func TestSegmentsAreDeleted(t *testing.T) {
 		}
 		var sink memorySink
 		flushAll(t, j, &sink)
-		time.Sleep(j.cfg.Gather)
 		synctest.Wait()
 		if n := len(segmentFiles(t, dir)); n > 1 {
 			t.Errorf("%d segments left", n)
@@ -66,7 +65,7 @@ func TestLiveCallsAreCarriedOn(t *testing.T) {
 			t.Errorf("up to %d segments for three live calls", most)
 		}
 
-		after, err := Open(JournalConfig{Dir: copyDir(t, dir), rest: newTimerRest()})
+		after, err := Open(JournalConfig{Dir: copyDir(t, dir), hands: noHand})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -23,8 +23,9 @@ type segment struct {
 	failed  error // a write or sync went wrong: what lies behind synced is written again elsewhere
 	named   bool  // its name has reached the disk
 	damaged bool  // keep the file when it is retired
+	held    int   // things under way that need the file open
 
-	// Owned by the journal's goroutine.
+	// Whose turn it is.
 	begin   int64 // length of the first entry, markSegment
 	live    int   // calls whose newest entry is here
 	leaving int   // entries here whose successor elsewhere is not synced

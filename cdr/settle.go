@@ -11,15 +11,12 @@ type barrier struct {
 // await sends the end of the journal to reached (of capacity 1) once all that
 // was appended before is on disk. It returns false when the journal is closed.
 func (j *Journal) await(reached chan<- cursor) bool {
-	ok := j.queue.addAlways(item{done: func(error) {
-		j.barriers = append(j.barriers, barrier{j.lsn, reached})
-		j.passBarriers()
-	}})
-	notify(j.wake)
+	ok := j.queue.addAlways(item{reached: reached})
+	j.Commit()
 	return ok
 }
 
-// settle looks at what the syncer did: entries on disk are forgotten, entries
+// settle looks at what has been synced: entries on disk are forgotten, entries
 // of a segment whose sync failed are written again.
 func (j *Journal) settle() {
 	var moved []item

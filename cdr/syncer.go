@@ -11,8 +11,7 @@ import (
 const syncPause = time.Second
 
 // sync is the syncer's goroutine: one fsync for all that was written, when the
-// journal's goroutine says so. It has no timer of its own: while entries come
-// fast, that goroutine wakes up often enough.
+// journal's goroutine says so, and for what is sealed.
 func (j *Journal) sync() {
 	defer close(j.synced)
 	for {
@@ -49,6 +48,7 @@ func (j *Journal) syncSegments() error {
 		seg    *segment
 		file   file
 		upTo   int64
+		needed bool
 		named  bool
 		finish bool
 	}
@@ -56,7 +56,9 @@ func (j *Journal) syncSegments() error {
 	j.mu.Lock()
 	for _, seg := range j.segments {
 		if seg.file != nil && (seg.written > seg.synced || seg.sealed || seg.failed != nil) {
-			todo = append(todo, work{seg, seg.file, seg.written, seg.named, seg.sealed || seg.failed != nil})
+			todo = append(todo, work{
+				seg, seg.file, seg.written, seg.failed == nil && seg.written > seg.synced, seg.named, seg.sealed || seg.failed != nil,
+			})
 		}
 	}
 	j.mu.Unlock()
@@ -64,29 +66,34 @@ func (j *Journal) syncSegments() error {
 	var errs []error
 	for _, w := range todo {
 		var err error
-		if w.seg.failed == nil && w.upTo > w.seg.synced { // both written by this goroutine only
+		if w.needed {
 			err = j.syncFile(w.file, w.named)
 			errs = append(errs, err)
 		}
-		j.mu.Lock()
-		switch {
-		case err != nil:
-			w.seg.failed, w.seg.sealed = err, true
-		case w.seg.failed == nil:
-			w.seg.synced, w.seg.named = w.upTo, true
+		if err != nil {
+			j.syncFailed(w.seg, err)
 		}
-		if err != nil || w.finish {
+		j.mu.Lock()
+		if err == nil && w.seg.failed == nil {
+			w.seg.synced, w.seg.named = max(w.seg.synced, w.upTo), true
+		}
+		if (err != nil || w.finish) && w.seg.held == 0 {
 			_ = w.file.Close() // synced or given up; nothing is buffered in it
 			w.seg.file = nil
 		}
 		j.mu.Unlock()
-		if err != nil {
-			j.cfg.Metrics.diskErrors.WithLabelValues("sync").Inc()
-			j.cfg.Logger.Error("journal segment is read-only after a failed fsync; what it may have lost is written again",
-				"segment", filepath.Base(w.seg.path), "err", err)
-		}
 	}
 	return errors.Join(errs...)
+}
+
+// syncFailed gives up on a segment.
+func (j *Journal) syncFailed(seg *segment, err error) {
+	j.mu.Lock()
+	seg.failed, seg.sealed = err, true
+	j.mu.Unlock()
+	j.cfg.Metrics.diskErrors.WithLabelValues("sync").Inc()
+	j.cfg.Logger.Error("journal segment is read-only after a failed fsync; what it may have lost is written again",
+		"segment", filepath.Base(seg.path), "err", err)
 }
 
 func (j *Journal) syncFile(f file, named bool) error {

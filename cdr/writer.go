@@ -18,100 +18,116 @@ func (j *Journal) write() {
 	defer tick.Stop()
 	look := time.NewTimer(0)
 	defer look.Stop()
-	rested := make(chan struct{})
-	close(rested)
-	wake := j.wake
-	for {
+	for beat := false; ; beat = false {
 		select {
-		case <-wake: // or rested
+		case <-j.wake:
 		case <-look.C:
 		case <-tick.C:
-			j.heartbeat()
-			j.payOwed()
-			j.measure()
+			beat = true
 		case <-j.closing:
-			for more := true; more; {
-				_, more = j.drain()
-				j.settle()
-			}
-			j.payOwed()
-			j.retire()
+			j.last()
 			return
 		}
-		j.settle()
-		n, _ := j.drain()
-		j.retire()
-		next := j.pace.wrote(n, j.unsynced, time.Now())
-		if next.sync {
-			j.unsynced = false
-			notify(j.dirty)
-		}
 		look.Stop()
-		switch {
-		case next.deaf && j.rest.Sleep(min(next.look, j.cfg.HeartbeatEvery)) == nil:
-			wake = rested
-			continue
-		case next.look > 0:
-			look.Reset(next.look)
-		}
-		if wake = j.wake; next.deaf {
-			wake = nil
+		if next := j.look(beat); next > 0 {
+			look.Reset(next)
 		}
 	}
+}
+
+// look does what there is to do, unless the hand is writing: then it is called
+// again after that. It returns when to look again for the sake of a sync; 0 is
+// never.
+func (j *Journal) look(beat bool) time.Duration {
+	j.turn.Lock()
+	defer j.turn.Unlock()
+	j.beat = j.beat || beat
+	if j.takeBack(); j.busy() {
+		return 0
+	}
+	j.settle()
+	if j.beat {
+		j.beat = false
+		j.heartbeat()
+		j.payOwed()
+		j.measure()
+	}
+	j.drain()
+	j.retire()
+	now, next := j.pace.written(j.unsynced, time.Now())
+	if now {
+		j.unsynced = false
+		notify(j.dirty)
+	}
+	return next
+}
+
+// last writes what is left.
+func (j *Journal) last() {
+	j.turn.Lock()
+	defer j.turn.Unlock()
+	j.ended = true
+	for j.takeBack(); j.busy(); {
+		j.turn.Unlock()
+		<-j.wake
+		j.turn.Lock()
+	}
+	for more := true; more; {
+		more = j.drain()
+		j.settle()
+	}
+	j.payOwed()
+	j.retire()
+}
+
+// busy reports whether the hand is writing, and has the goroutine woken after it.
+func (j *Journal) busy() bool {
+	j.flight.waited = j.flight.write != nil
+	return j.flight.waited
 }
 
 // drain writes what is queued, unless too much waits for its sync already:
-// then the syncer's wake continues it. It returns how many entries it took and
-// whether it left any.
-func (j *Journal) drain() (n int, more bool) {
+// then the syncer's wake continues it. It reports whether it left any.
+func (j *Journal) drain() (more bool) {
 	for {
-		select {
-		case <-j.closing: // the last chance: no limit
-		default:
-			if j.pendSize >= j.cfg.Unsynced {
-				return n, true
-			}
+		if !j.ended && j.pendSize >= j.cfg.Unsynced { // at the end there is no limit
+			return true
 		}
-		if j.batch = j.queue.take(j.batch[:0], writeChunk); len(j.batch) == 0 {
-			return n, false
+		l := j.own
+		if !l.take(&j.queue) {
+			return false
 		}
-		n += len(j.batch)
-		j.writeBatch(j.batch)
-		clear(j.batch)
+		j.concluded(l, j.put(l.good))
+		j.cfg.Together(l.tell)
+		l.clear()
 	}
 }
 
-// writeBatch writes a batch and tells every entry's caller how it went.
-func (j *Journal) writeBatch(batch []item) {
-	good := j.good[:0]
-	for i := range batch {
-		if batch[i].frame != nil {
-			good = append(good, batch[i])
-		}
-	}
-	failed := j.put(good)
-	if failed != nil {
-		j.cfg.Metrics.failed.Add(float64(len(good)))
+// concluded takes note of what became of a load. What the disk would not take is
+// owed when it must not be lost.
+func (j *Journal) concluded(l *load, failed error) {
+	if l.err = failed; failed != nil {
+		j.cfg.Metrics.failed.Add(float64(len(l.good)))
 		var ended []item
-		for _, it := range good {
+		for _, it := range l.good {
 			if it.mark == Ended {
 				ended = append(ended, it)
 			}
 		}
 		j.owe(ended)
 	}
-	j.told, j.failed = batch, failed
-	j.cfg.Together(j.tell)
-	clear(good)
-	j.good = good[:0]
+	for i := range l.items {
+		if reached := l.items[i].reached; reached != nil {
+			j.barriers = append(j.barriers, barrier{j.lsn, reached})
+		}
+	}
+	j.passBarriers()
 }
 
-// tellAll tells the callers of the batch in hand how it went.
-func (j *Journal) tellAll() {
-	batch, failed := j.told, j.failed
-	j.told, j.failed = nil, nil
-	for i := range batch {
-		it := &batch[i]
+// tellAll tells the callers of entries how it went.
+func (j *Journal) tellAll(items []item, failed error) {
+	for i := range items {
+		it := &items[i]
 		switch {
 		case it.frame != nil && failed == nil:
 			j.cfg.Metrics.entries[it.mark].Inc()
@@ -158,33 +174,33 @@ func (j *Journal) putOnce(items []item) error {
 		j.current, f = seg, seg.file
 	}
 	seg := j.current
-	size := 0
-	for i := range items {
-		size += len(items[i].frame)
-	}
-	b := j.chunk[:0]
+	b := j.own.chunk[:0]
 	for i := range items {
 		b = append(b, items[i].frame...)
 	}
-	if cap(b) <= writeChunk {
-		j.chunk = b
-	}
+	j.own.chunk = b
 	if _, err := f.Write(b); err != nil {
 		j.writeFailed(seg, f, err)
 		return fmt.Errorf("cdr: journal: %w", err)
 	}
+	j.written(seg, items, len(b))
+	j.unsynced = true
+	return nil
+}
+
+// written takes note of items that stand at the end of seg now.
+func (j *Journal) written(seg *segment, items []item, size int) {
 	j.cfg.Metrics.writes.Inc()
 	j.placeAll(seg, items)
 	j.mu.Lock()
+	defer j.mu.Unlock()
 	seg.written += int64(size)
-	full := seg.written >= j.cfg.SegmentSize
-	seg.sealed = full
-	j.mu.Unlock()
-	if full {
-		j.current = nil
+	if seg.written >= j.cfg.SegmentSize {
+		seg.sealed = true
+		if j.current == seg {
+			j.current = nil
+		}
 	}
-	j.unsynced = true
-	return nil
 }
 
 // writeFailed cuts off what a failed write may have left. A segment that holds

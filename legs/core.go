@@ -217,6 +217,9 @@ func (s *Stack) flush(shards []*shard.Shard[input]) {
 	for _, sh := range shards {
 		sh.State.(*Core).spare()
 	}
+	if s.cfg.Flushed != nil {
+		s.cfg.Flushed()
+	}
 }
 
 // outKeep is how many messages a core has room for while it has none.

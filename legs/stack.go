@@ -44,6 +44,15 @@ type Config struct {
 	// nothing.
 	RejectUnknown map[string]bool
 
+	// Flushed is called when what some shards have said is on the wire, by the
+	// goroutine that runs them: the moment to write down what they have recorded.
+	// It must not block. nil: nothing.
+	Flushed func()
+
+	// Beat is called by who comes by every few milliseconds while there is much to
+	// do, until again is false; see [transport.Config]. nil: nobody.
+	Beat func(again bool)
+
 	// Budget says how much one source may send; whoever is dialled is vouched
 	// for. nil: anything.
 	Budget *transport.Budget
@@ -102,7 +111,7 @@ func Start(cfg Config) (*Stack, error) {
 	set, err := transport.Listen(transport.Config{
 		Listeners: cfg.Listeners, Sockets: cfg.Sockets,
 		Budget: cfg.Budget, Receive: s.receive, SendError: s.sendError,
-		BatchDelay: cfg.BatchDelay, Streams: cfg.Streams, Closed: s.connectionLost,
+		BatchDelay: cfg.BatchDelay, Beat: cfg.Beat, Streams: cfg.Streams, Closed: s.connectionLost,
 		Logger: s.log, Metrics: cfg.TransportMetrics,
 	})
 	if err != nil {

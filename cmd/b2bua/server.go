@@ -262,7 +262,7 @@ func (s *server) startSIP(context.Context) (err error) {
 
 		BatchDelay: s.cfg.SIP.BatchDelay, Streams: s.streams(), RoomWait: s.cfg.SIP.TCP.RoomTimeout,
 		SizeWait: s.cfg.SIP.TCP.FallbackTimeout, SizeMemory: s.cfg.SIP.TCP.FallbackMemory,
-		RejectUnknown: reject, Budget: budget, Resolver: s.resolver, Handler: s.bridge, Logger: s.log,
+		RejectUnknown: reject, Budget: budget, Resolver: s.resolver, Handler: s.bridge, Flushed: s.journal.Commit, Beat: s.journal.Beat, Logger: s.log,
 		Metrics: legs.NewMetrics(s.reg), TransportMetrics: transport.NewMetrics(s.reg), ShardMetrics: shard.NewMetrics(s.reg),
 	})
 	if err != nil {

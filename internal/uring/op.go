@@ -9,6 +9,7 @@ type Op struct {
 	fd    int
 	data  []byte
 	after time.Duration
+	then  bool
 }
 
 // The kernel's numbers (include/uapi/linux/io_uring.h).
@@ -40,6 +41,14 @@ func Write(id uint64, fd int, data []byte) Op {
 // until the result is there.
 func Sync(id uint64, fd int, after time.Duration) Op {
 	return Op{id: id, code: opFsync, fd: fd, after: after}
+}
+
+// Then returns the operation with the next one of the same [Ring.Submit] waiting
+// for it: that begins when this one has done all that it was to do, and else ends
+// with unix.ECANCELED.
+func (o Op) Then() Op {
+	o.then = true
+	return o
 }
 
 // A Result is what became of an Op.

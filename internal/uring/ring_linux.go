@@ -43,17 +43,24 @@ type (
 	}
 )
 
-const offsetSubmissions = 0x10000000 // IORING_OFF_SQES
+// More of the kernel's numbers.
+const (
+	offsetSubmissions = 0x10000000
+	registerEventfd   = 4
+	bellOff           = 1 << 0 // IORING_CQ_EVENTFD_DISABLED
+)
 
 // ErrFull is returned by [Ring.Submit] when there is no room for an Op: too many
 // have no result yet.
 var ErrFull = errors.New("uring: too many operations under way")
 
 // A Ring is a pair of queues that is shared with the kernel. Make one with [New].
-// One goroutine at a time submits, and one waits; they may be different ones.
+// One goroutine at a time submits, one takes results, and one waits for them; they
+// may be different ones.
 type Ring struct {
 	fd      int
-	file    *os.File // owns fd
+	bell    *os.File // an eventfd that the kernel rings for results
+	number  int32    // its descriptor
 	conn    syscall.RawConn
 	maps    [2][]byte
 	entries uint32
@@ -66,11 +73,14 @@ type Ring struct {
 	submissions    []submission
 	times          []unix.Timespec // of the submissions, which the kernel reads when they are submitted
 
-	// the waiter's
+	// the taker's
 	cqHead, cqTail *uint32
 	cqMask         uint32
 	completions    []completion
-	ready          func(uintptr) bool // bound once, since binding allocates
+
+	// the waiter's
+	cqFlags *uint32
+	ready   func(uintptr) bool // bound once, since binding allocates
 }
 
 // New returns a ring with room for so many entries, rounded up to a power of two.
@@ -107,7 +117,7 @@ func (r *Ring) build(p *params) (err error) {
 	}
 	word := func(at uint32) *uint32 { return (*uint32)(unsafe.Pointer(&queues[at])) }
 	r.sqHead, r.sqTail, r.sqMask = word(p.sq.head), word(p.sq.tail), *word(p.sq.mask)
-	r.cqHead, r.cqTail, r.cqMask = word(p.cq.head), word(p.cq.tail), *word(p.cq.mask)
+	r.cqHead, r.cqTail, r.cqMask, r.cqFlags = word(p.cq.head), word(p.cq.tail), *word(p.cq.mask), word(p.cq.flags)
 	for i := range p.sqEntries {
 		*word(p.sq.array + 4*i) = i // entry i of the queue is submission i, always
 	}
@@ -115,14 +125,25 @@ func (r *Ring) build(p *params) (err error) {
 	r.completions = unsafe.Slice((*completion)(unsafe.Pointer(&queues[p.cq.cqes])), p.cqEntries)
 	r.times = make([]unix.Timespec, p.sqEntries)
 	r.ready = r.some
-	if err := unix.SetNonblock(r.fd, true); err != nil { // or the runtime does not wait for it
-		return os.NewSyscallError("fcntl", err)
+	return r.hang()
+}
+
+// hang makes the bell. The ring's own descriptor would do to wait for, but could
+// not be told to be silent.
+func (r *Ring) hang() error {
+	fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+	if err != nil {
+		return os.NewSyscallError("eventfd2", err)
 	}
-	r.file = os.NewFile(uintptr(r.fd), "io_uring")
-	if r.conn, err = r.file.SyscallConn(); err != nil {
+	r.bell = os.NewFile(uintptr(fd), "io_uring")
+	r.number = int32(fd)
+	if _, _, errno := unix.RawSyscall6(unix.SYS_IO_URING_REGISTER, uintptr(r.fd), registerEventfd, uintptr(unsafe.Pointer(&r.number)), 1, 0, 0); errno != 0 {
+		return os.NewSyscallError("io_uring_register", errno)
+	}
+	if r.conn, err = r.bell.SyscallConn(); err != nil {
 		return err
 	}
-	return r.file.SetDeadline(time.Time{}) // fails when the runtime cannot wait for it
+	return r.bell.SetDeadline(time.Time{}) // fails when the runtime cannot wait for it
 }
 
 func (r *Ring) mmap(i int, offset int64, size int) ([]byte, error) {
@@ -184,6 +205,9 @@ func (r *Ring) put(at uint32, o *Op) uint32 {
 		s.offset, s.size = currentPosition, uint32(len(o.data))
 		s.addr = uint64(uintptr(unsafe.Pointer(unsafe.SliceData(o.data))))
 	}
+	if o.then {
+		s.flags |= flagLink
+	}
 	r.submissions[at&r.sqMask] = s
 	return n
 }
@@ -194,30 +218,51 @@ const noID = ^uint64(0)
 // Pending returns how many operations have no result yet.
 func (r *Ring) Pending() int { return int(r.pending.Load()) }
 
-// Wait waits for results and gives each to told, in the order in which the
-// operations have ended. An error is os.ErrClosed after [Ring.End], when no
-// operation is under way any more.
-func (r *Ring) Wait(told func(Result)) error {
-	for !r.take(told) {
-		if r.ended.Load() && r.Pending() == 0 {
+// Wait returns when there are results to take. An error is os.ErrClosed after
+// [Ring.End], when nothing is under way any more.
+func (r *Ring) Wait() error {
+	if r.ended.Load() && r.Pending() == 0 {
+		return os.ErrClosed
+	}
+	err := r.conn.Read(r.ready)
+	if errors.Is(err, os.ErrDeadlineExceeded) { // it is End
+		if r.Pending() == 0 {
 			return os.ErrClosed
 		}
-		err := r.conn.Read(r.ready)
-		if errors.Is(err, os.ErrDeadlineExceeded) { // it is End
-			err = r.file.SetDeadline(time.Time{})
-		}
-		if err != nil {
-			return err
-		}
+		err = r.bell.SetDeadline(time.Time{})
+	}
+	return err
+}
+
+// Silence has results wake nobody from now on, or again. What has come meanwhile
+// Wait does not hear of: whoever ends a silence takes it, or calls [Ring.Rouse]. It
+// may be called from anywhere.
+func (r *Ring) Silence(on bool) {
+	flags := uint32(0)
+	if on {
+		flags = bellOff
+	}
+	atomic.StoreUint32(r.cqFlags, flags)
+}
+
+// Rouse has Wait look for results. It may be called from anywhere.
+func (r *Ring) Rouse() error {
+	one := [8]byte{1}
+	_, _, errno := unix.RawSyscall(unix.SYS_WRITE, uintptr(r.number), uintptr(unsafe.Pointer(&one)), unsafe.Sizeof(one))
+	if errno != 0 && errno != unix.EAGAIN { // it has rung for ever
+		return os.NewSyscallError("write", errno)
 	}
 	return nil
 }
 
-// some reports whether there is a result.
-func (r *Ring) some(uintptr) bool { return *r.cqHead != atomic.LoadUint32(r.cqTail) }
+// some is asked before the waiter parks, and whenever the bell has rung.
+func (r *Ring) some(uintptr) bool {
+	return atomic.LoadUint32(r.cqFlags)&bellOff == 0 && atomic.LoadUint32(r.cqHead) != atomic.LoadUint32(r.cqTail)
+}
 
-// take gives away the results that are there, and reports whether there were any.
-func (r *Ring) take(told func(Result)) (any bool) {
+// Take gives the results that are there to told, in the order in which the
+// operations have ended, and waits for none.
+func (r *Ring) Take(told func(Result)) {
 	for head := *r.cqHead; head != atomic.LoadUint32(r.cqTail); head++ {
 		c := r.completions[head&r.cqMask]
 		atomic.StoreUint32(r.cqHead, head+1)
@@ -230,16 +275,15 @@ func (r *Ring) take(told func(Result)) (any bool) {
 			res.N, res.Err = 0, unix.Errno(-c.res)
 		}
 		told(res)
-		any = true
 	}
-	return any
 }
 
 // End makes Wait fail once all that is under way has ended. Nothing may be
 // submitted any more. It may be called from anywhere.
 func (r *Ring) End() error {
 	r.ended.Store(true)
-	return r.file.SetDeadline(time.Unix(1, 0))
+	r.Silence(false)
+	return r.bell.SetDeadline(time.Unix(1, 0))
 }
 
 // Close gives everything back. Nobody may wait then, and nothing be under way.
@@ -250,8 +294,8 @@ func (r *Ring) Close() error {
 			errs = append(errs, unix.Munmap(m))
 		}
 	}
-	if r.file != nil {
-		return errors.Join(append(errs, r.file.Close())...)
+	if r.bell != nil {
+		errs = append(errs, r.bell.Close())
 	}
 	return errors.Join(append(errs, unix.Close(r.fd))...)
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -43,9 +45,10 @@ func tempFile(t testing.TB, flags int) *os.File {
 func wait(t testing.TB, r *Ring, n int) (all []Result) {
 	t.Helper()
 	for len(all) < n {
-		if err := r.Wait(func(res Result) { all = append(all, res) }); err != nil {
+		if err := r.Wait(); err != nil {
 			t.Fatal(err)
 		}
+		r.Take(func(res Result) { all = append(all, res) })
 	}
 	return all
 }
@@ -142,6 +145,74 @@ func TestFull(t *testing.T) {
 	wait(t, r, 1)
 }
 
+// What is to be done then is done then, and not at all when the first has failed
+// or has written less than it was to.
+func TestThen(t *testing.T) {
+	r, f := ring(t), tempFile(t, 0)
+	if err := r.Submit(Write(1, int(f.Fd()), []byte("x")).Then(), Sync(2, int(f.Fd()), 0)); err != nil {
+		t.Fatal(err)
+	}
+	if all := wait(t, r, 2); all[0] != (Result{ID: 1, N: 1}) || all[1] != (Result{ID: 2}) {
+		t.Errorf("%+v", all)
+	}
+	if err := r.Submit(Write(3, -1, []byte("x")).Then(), Sync(4, int(f.Fd()), 0)); err != nil {
+		t.Fatal(err)
+	}
+	for _, res := range wait(t, r, 2) {
+		if want := map[uint64]error{3: unix.EBADF, 4: unix.ECANCELED}[res.ID]; !errors.Is(res.Err, want) {
+			t.Errorf("%+v, want %v", res, want)
+		}
+	}
+}
+
+// In silence results wake nobody; who ends it takes them, or has the waiter look.
+func TestSilence(t *testing.T) {
+	r, f := ring(t), tempFile(t, 0)
+	woken := make(chan error, 16)
+	go func() {
+		for {
+			err := r.Wait()
+			woken <- err
+			if err != nil {
+				return
+			}
+			r.Take(func(Result) {})
+		}
+	}()
+	r.Silence(true)
+	if err := r.Submit(Sync(1, int(f.Fd()), 0)); err != nil {
+		t.Fatal(err)
+	}
+	for atomic.LoadUint32(r.cqHead) == atomic.LoadUint32(r.cqTail) { // its result is there
+		runtime.Gosched()
+	}
+	if len(woken) > 0 {
+		t.Error("woken in silence")
+	}
+	r.Silence(false)
+	if err := r.Rouse(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-woken; err != nil {
+		t.Fatal(err)
+	}
+	r.Silence(true) // ends with End
+	if err := r.Submit(Sync(2, int(f.Fd()), 5*time.Millisecond)); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.End(); err != nil {
+		t.Fatal(err)
+	}
+	for err := range woken {
+		if err != nil {
+			if !errors.Is(err, os.ErrClosed) || r.Pending() > 0 {
+				t.Errorf("%v, %d pending", err, r.Pending())
+			}
+			break
+		}
+	}
+}
+
 // End ends who waits, but not before the last result.
 func TestEnd(t *testing.T) {
 	for _, under := range []int{0, 1, 2} {
@@ -154,10 +225,11 @@ func TestEnd(t *testing.T) {
 		told, done := 0, make(chan error)
 		go func() {
 			for {
-				if err := r.Wait(func(Result) { told++ }); err != nil {
+				if err := r.Wait(); err != nil {
 					done <- err
 					return
 				}
+				r.Take(func(Result) { told++ })
 			}
 		}()
 		if err := r.End(); err != nil {
@@ -179,7 +251,8 @@ func TestAllocations(t *testing.T) {
 			t.Error(err)
 		}
 		for r.Pending() > 0 {
-			_ = r.Wait(told)
+			_ = r.Wait()
+			r.Take(told)
 		}
 	}); n > 0 {
 		t.Errorf("%v allocations", n)

@@ -19,7 +19,16 @@ func (*Ring) Submit(...Op) error { return errNone }
 func (*Ring) Pending() int { return 0 }
 
 // Wait fails.
-func (*Ring) Wait(func(Result)) error { return errNone }
+func (*Ring) Wait() error { return errNone }
+
+// Take does nothing.
+func (*Ring) Take(func(Result)) {}
+
+// Silence does nothing.
+func (*Ring) Silence(bool) {}
+
+// Rouse does nothing.
+func (*Ring) Rouse() error { return nil }
 
 // End does nothing.
 func (*Ring) End() error { return nil }

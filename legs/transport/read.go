@@ -28,6 +28,7 @@ type reader struct {
 	in       *inbox
 	packets  []Packet
 	pace     gate.Pace
+	resting  bool // between datagrams, since there are many
 
 	failures int // in a row
 	said     quiet
@@ -45,6 +46,7 @@ func newReader(s *Set, listener int, sock *socket) *reader {
 // loop ends when the socket is closed and for no other reason: a listener that
 // has died in silence is the worst of all faults.
 func (r *reader) loop() {
+	defer r.beat(false)
 	for {
 		n, err := r.in.read()
 		if n > 0 {
@@ -76,9 +78,27 @@ func (r *reader) take(n int) {
 			r.set.cfg.Receive(r.packets)
 		}
 	})
-	if d := r.pace.Took(n, now); d > 0 && n < r.set.cfg.Batch { // a full batch: there is more
+	d := r.pace.Took(n, now)
+	if d > 0 && n < r.set.cfg.Batch { // a full batch: there is more
 		_ = r.in.rest(d) // an error comes again with the next read
 	}
+	r.beat(d > 0)
+}
+
+// beat tells that a rest is over, or, the last time, that there will be none.
+func (r *reader) beat(resting bool) {
+	if !resting && !r.resting || r.set.cfg.Beat == nil {
+		return
+	}
+	if resting != r.resting {
+		r.resting = resting
+		if resting {
+			r.set.resting.Add(1)
+		} else {
+			r.set.resting.Add(-1)
+		}
+	}
+	r.set.fenced(func() { r.set.cfg.Beat(r.set.resting.Load() > 0) })
 }
 
 // undeliverable reports what the network says has not arrived. Whoever gets an

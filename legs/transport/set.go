@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 )
 
 // A Set is all listeners of the process. Make one with [Listen]; its methods may
@@ -19,6 +20,7 @@ type Set struct {
 	pool      *pool    // of connections
 	writers   sync.Pool
 	errqueues sync.Pool
+	resting   atomic.Int32 // readers
 
 	closeOnce sync.Once
 	closeErr  error

@@ -128,6 +128,13 @@ type Config struct {
 	// It is called in any goroutine, also in one that is in Write. nil: nobody.
 	Closed func(Flow, error)
 
+	// Beat is called by a reader that lets datagrams gather, after each rest: the
+	// moment for what has been waiting, too. again says that it is called again
+	// after the next one, within about BatchDelay; the last call before it is not
+	// says false. It is called in the reader's goroutine, which must not wait, and a
+	// panic is caught as that of Receive. nil: nobody.
+	Beat func(again bool)
+
 	Logger  *slog.Logger // nil discards
 	Metrics *Metrics     // each Set needs its own; nil: collectors that nobody reads
 }

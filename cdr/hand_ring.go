@@ -1,0 +1,64 @@
+package cdr
+
+import (
+	"errors"
+	"time"
+
+	"b2bua/internal/uring"
+)
+
+// ringEntries is more than one write and one sync need.
+const ringEntries = 8
+
+// A ringHand is the kernel's io_uring.
+type ringHand struct {
+	ring  *uring.Ring
+	ended func(handled)      // of the take under way
+	told  func(uring.Result) // bound once, since binding allocates
+}
+
+// newHand returns the system's hand, or why there is none.
+func newHand() (hand, error) {
+	ring, err := uring.New(ringEntries)
+	if err != nil {
+		return nil, err
+	}
+	h := &ringHand{ring: ring}
+	h.told = h.tell
+	return h, nil
+}
+
+var errNoFile = errors.New("cdr: journal: not a file of the system")
+
+func (h *ringHand) write(f file, b []byte, sync bool) error {
+	fd, ok := fileNumber(f)
+	if !ok {
+		return errNoFile
+	}
+	op := uring.Write(handWrite, fd, b)
+	if sync {
+		return h.ring.Submit(op.Then(), uring.Sync(handSync, fd, 0))
+	}
+	return h.ring.Submit(op)
+}
+
+func (h *ringHand) sync(f file, after time.Duration) error {
+	fd, ok := fileNumber(f)
+	if !ok {
+		return errNoFile
+	}
+	return h.ring.Submit(uring.Sync(handSync, fd, after))
+}
+
+func (h *ringHand) take(ended func(handled)) {
+	h.ended = ended
+	h.ring.Take(h.told)
+	h.ended = nil
+}
+
+func (h *ringHand) tell(r uring.Result) { h.ended(handled{r.ID == handSync, r.N, r.Err}) }
+func (h *ringHand) wait() error         { return h.ring.Wait() }
+func (h *ringHand) silence(on bool)     { h.ring.Silence(on) }
+func (h *ringHand) rouse() error        { return h.ring.Rouse() }
+func (h *ringHand) end() error          { return h.ring.End() }
+func (h *ringHand) close() error        { return h.ring.Close() }

@@ -1,5 +1,0 @@
-//go:build !linux
-
-package cdr
-
-func newRest() rest { return newTimerRest() }
