@@ -31,9 +31,16 @@ func newBulk(name, columns string, n int) bulk {
 	return b
 }
 
-// rowSQL returns the INSERT of one row of parameters.
-func (b bulk) rowSQL(d *dialect) string {
-	return b.insertSQL(d, 1) + " ON CONFLICT (" + b.key + ") DO NOTHING"
+// bulkRows is the most rows of one INSERT of SQLite: a statement opens and
+// closes every index, and finds the end of each, once.
+const bulkRows = 20
+
+// rowsSQL returns SQLite's INSERT of n rows of parameters. A row that breaks a
+// rule rolls the whole transaction back, which is what happens to it anyhow: if
+// the statement could be undone alone, SQLite would keep a copy of every page
+// that it changes.
+func (b bulk) rowsSQL(d *dialect, n int) string {
+	return "INSERT OR ROLLBACK" + strings.TrimPrefix(b.insertSQL(d, n), "INSERT") + " ON CONFLICT (" + b.key + ") DO NOTHING"
 }
 
 // listsSQL returns the INSERT of rows whose columns are lists.
@@ -47,23 +54,32 @@ func (b bulk) listsSQL() string {
 }
 
 // insertBulk inserts rows of arguments. Postgres takes a list for each column, so that any number of rows is one statement
-// that it plans once. SQLite is in this process and takes row by row.
+// that it plans once. SQLite is in this process and takes some rows at a time.
 func (s *Store) insertBulk(ctx context.Context, x tx, b bulk, rows [][]any) error {
 	if s.dialect.lists {
 		_, err := x.ExecContext(ctx, b.listsSQL(), columns(rows)...)
 		return err
 	}
-	return x.conn.Raw(func(c any) error { return insertEach(ctx, c, b.rowSQL(&s.dialect), rows) })
+	return x.conn.Raw(func(c any) error {
+		conn, ok := c.(driver.ConnPrepareContext)
+		if !ok {
+			return fmt.Errorf("%T cannot prepare", c)
+		}
+		whole := len(rows) / bulkRows * bulkRows
+		if err := insertEach(ctx, conn, b.rowsSQL(&s.dialect, bulkRows), rows[:whole], bulkRows); err != nil {
+			return err
+		}
+		rest := rows[whole:]
+		return insertEach(ctx, conn, b.rowsSQL(&s.dialect, len(rest)), rest, len(rest))
+	})
 }
 
-// insertEach gives rows to one statement of a driver's connection. Through
-// package sql half of the time would go into looking at arguments, which are
-// of the driver's own types already. A statement of one row also spares SQLite
-// the journal that it keeps to undo half of one.
-func insertEach(ctx context.Context, c any, query string, rows [][]any) (err error) {
-	conn, ok := c.(driver.ConnPrepareContext)
-	if !ok {
-		return fmt.Errorf("%T cannot prepare", c)
+// insertEach gives rows to one statement of a driver's connection, n at a time.
+// Through package sql half of the time would go into looking at arguments, which
+// are of the driver's own types already.
+func insertEach(ctx context.Context, conn driver.ConnPrepareContext, query string, rows [][]any, n int) (err error) {
+	if len(rows) == 0 {
+		return nil
 	}
 	prepared, err := conn.PrepareContext(ctx, query)
 	if err != nil {
@@ -74,23 +90,21 @@ func insertEach(ctx context.Context, c any, query string, rows [][]any) (err err
 	if !ok {
 		return fmt.Errorf("%T cannot execute", prepared)
 	}
-	args := make([]driver.NamedValue, len(rows[0]))
-	for i := range args {
-		args[i].Ordinal = i + 1
-	}
-	each := context.WithoutCancel(ctx) // or the driver starts a goroutine for every row
-	for _, row := range rows {
+	args := make([]driver.NamedValue, 0, n*len(rows[0]))
+	each := context.WithoutCancel(ctx) // or the driver starts a goroutine for every statement
+	return chunks(rows, n, func(part [][]any) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		for i := range row {
-			args[i].Value = row[i]
+		args = args[:0]
+		for _, row := range part {
+			for _, v := range row {
+				args = append(args, driver.NamedValue{Ordinal: len(args) + 1, Value: v})
+			}
 		}
-		if _, err := stmt.ExecContext(each, args); err != nil {
-			return err
-		}
-	}
-	return nil
+		_, err := stmt.ExecContext(each, args)
+		return err
+	})
 }
 
 // columns turns rows into one list for each column.

@@ -120,9 +120,14 @@ func (s *Store) condition(q cdr.Query) (*condition, error) {
 		}
 	}
 	for _, number := range []struct{ column, value string }{{"caller", q.Caller}, {"called", q.Called}} {
-		if v := text(number.value); v != "" { // the first part is what the index holds
-			c.add(fmt.Sprintf("substr(%s, 1, 64) = $? AND %s = $?", number.column, number.column), firstRunes(v, 64), v)
+		v := text(number.value)
+		if v == "" {
+			continue
 		}
+		if n := s.dialect.indexed; n > 0 {
+			c.add(fmt.Sprintf("substr(%s, 1, %d) = $?", number.column, n), firstRunes(v, n))
+		}
+		c.add(number.column+" = $?", v)
 	}
 	if q.Answered != nil && *q.Answered {
 		c.add("answered_at IS NOT NULL")
@@ -149,12 +154,16 @@ func firstRunes(s string, n int) string {
 	return s
 }
 
+// pageSQL returns the SELECT of the newest records, at most limit.
+func pageSQL(where *condition, limit int) string {
+	return fmt.Sprintf("SELECT %s FROM cdrs%s ORDER BY started_at DESC, call_id DESC LIMIT %d",
+		strings.Join(cdrTable().columns, ", "), where, limit)
+}
+
 // page reads records.
 func (s *Store) page(ctx context.Context, where *condition, limit int) (cdr.Page, error) {
 	page := cdr.Page{Items: []cdr.Record{}}
-	query := fmt.Sprintf("SELECT %s FROM cdrs%s ORDER BY started_at DESC, call_id DESC LIMIT %d",
-		strings.Join(cdrTable().columns, ", "), where, limit+1)
-	err := each(ctx, s.reader, query, where.args, func(scan func(...any) error) error {
+	err := each(ctx, s.reader, pageSQL(where, limit+1), where.args, func(scan func(...any) error) error {
 		r, err := scanCDR(scan)
 		page.Items = append(page.Items, r)
 		return err

@@ -18,6 +18,7 @@ type dialect struct {
 	migrations fs.FS
 	unnamed    bool                // parameters in order are ? rather than $1, $2
 	lists      bool                // a parameter may be a list
+	indexed    int                 // how many characters of a number its index holds; 0 is all
 	remote     bool                // connections die with a server
 	notify     string              // tells other processes of a revision, when the transaction commits; empty: nobody can be told
 	snapshot   *sql.TxOptions      // of a transaction that sees one state

@@ -36,6 +36,7 @@ func postgresDialect() (dialect, error) {
 		goose:      goose.DialectPostgres,
 		migrations: migrations.Postgres(),
 		lists:      true,
+		indexed:    64, // an entry of 2704 octets is an error
 		remote:     true,
 		notify:     "SELECT pg_notify('" + policyChannel + "', $1)",
 		snapshot:   &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true},
