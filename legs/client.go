@@ -14,6 +14,7 @@ import (
 type clientTx struct {
 	txn.Client
 	way
+	hash  uint64 // of the branch
 	leg   leg
 	cseq  uint32
 	quiet bool // nobody waits for the outcome
@@ -25,8 +26,8 @@ type clientTx struct {
 // response takes a response to its transaction. What matches none is stray.
 func (c *Core) response(p *packet) {
 	m := p.msg
-	tx, ok := c.clients.Client(txn.ResponseKey(m))
-	if !ok {
+	tx := c.clients.find(txn.ResponseKey(m))
+	if tx == nil {
 		c.stray("response")
 		c.late(p)
 		return
@@ -64,7 +65,7 @@ func (c *Core) late(p *packet) {
 	if _, id, ok := shard.Owner(tag); !ok || id != c.shard.ID || !isAnswer(m) {
 		return
 	}
-	if l, ok := c.legs[tag]; ok {
+	if l := c.byTag(tag); l != nil {
 		c.leg = l
 		l.heard(m)
 		return
@@ -159,8 +160,8 @@ type unsent struct {
 // error is about: its request went there, and is still unanswered. ICMP can be
 // forged, and it can come late.
 func (u unsent) enter(c *Core) {
-	tx, ok := c.clients.Client(txn.ClientKey{Branch: u.branch, Method: u.method})
-	if !ok || !samePeer(tx.flow.Peer, u.peer) || tx.flow.Conn != u.conn {
+	tx := c.clients.find(txn.ClientKey{Branch: u.branch, Method: u.method})
+	if tx == nil || !samePeer(tx.flow.Peer, u.peer) || tx.flow.Conn != u.conn {
 		c.stray("error")
 		return
 	}

@@ -9,7 +9,6 @@ import (
 	"b2bua/legs/shard"
 	"b2bua/legs/sipmsg"
 	"b2bua/legs/transport"
-	"b2bua/legs/txn"
 )
 
 // A Core is one shard's half of the stack: its transactions and its legs. Only
@@ -23,8 +22,8 @@ type Core struct {
 
 	servers servers
 	sweep   Timer // of the remnants among them
-	clients txn.Table[*clientTx]
-	legs    map[string]leg // by every local tag
+	clients clients
+	legs    directory
 
 	events []Event              // for the bridge, delivered when the step is done
 	next   int                  // the first of them that is not delivered yet
@@ -45,7 +44,7 @@ type input interface{ enter(c *Core) }
 // leg is what the core needs of both kinds.
 type leg interface {
 	Leg
-	tags() int          // how many keys in core.legs it has
+	tags() int          // by how many tags it is listed in core.legs
 	tagAt(i int) string // one of them, the oldest first
 	remote() *Remote
 	owns(m *sipmsg.Message) bool

@@ -156,7 +156,7 @@ func (l *Inbound) ended() {
 func (l *Outbound) ended() {
 	l.leave(l)
 	c := l.core
-	if tx, ok := c.clients.Client(txn.ClientKey{Branch: l.Branch, Method: "INVITE"}); ok && tx.State == txn.Accepted {
+	if tx := c.clients.find(txn.ClientKey{Branch: l.Branch, Method: "INVITE"}); tx != nil && tx.State == txn.Accepted {
 		c.set(&tx.alarm, time.Time{}, nil)
 		c.forgetClient(tx)
 		l.settle()
@@ -267,8 +267,8 @@ func (c *Core) respond(l leg, a *action) {
 
 // cancelInvite sends CANCEL to where the INVITE went, with its branch.
 func (c *Core) cancelInvite(l leg, a *action) {
-	invite, ok := c.clients.Client(txn.ClientKey{Branch: a.branch, Method: "INVITE"})
-	if !ok {
+	invite := c.clients.find(txn.ClientKey{Branch: a.branch, Method: "INVITE"})
+	if invite == nil {
 		return
 	}
 	raw, err := a.msg.Bytes()
@@ -288,9 +288,7 @@ func (c *Core) cancelInvite(l leg, a *action) {
 func (c *Core) forget(l leg) {
 	r := l.base()
 	for i := range l.tags() {
-		if tag := l.tagAt(i); c.legs[tag] == l {
-			delete(c.legs, tag)
-		}
+		c.legs.remove(l.tagAt(i), l)
 	}
 	c.set(&r.alarm, time.Time{}, nil)
 	l.ended()

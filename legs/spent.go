@@ -42,9 +42,8 @@ func (c *Core) forgetServer(tx *serverTx) {
 // forgetClient takes a transaction out that is over, or that nobody asks for any
 // more.
 func (c *Core) forgetClient(tx *clientTx) {
-	if known, ok := c.clients.Client(tx.Key()); !ok || known != tx {
+	if !c.clients.remove(tx) {
 		return
 	}
-	c.clients.RemoveClient(tx.Key())
 	c.spent.clients = append(c.spent.clients, tx)
 }
