@@ -95,7 +95,9 @@ func (f posted) enter(c *Core) { f(c) }
 // shard. They may call legs, which never call back: what a leg has to say
 // comes as a further Event after the Handler has returned.
 type Handler interface {
-	// Invite is a new call. The Invite is the handler's to keep.
+	// Invite is a new call. The Invite is the handler's to keep, but for the lists of
+	// its URIs and addresses, From and To: these are good until the step is over in
+	// which the leg sends its final response.
 	Invite(c *Core, leg *Inbound, inv *Invite)
 	// Event is something that happened to a leg; its Owner is the handler's.
 	Event(c *Core, ev Event)

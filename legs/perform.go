@@ -14,7 +14,8 @@ import (
 type Inbound struct {
 	InboundState
 	shell
-	tx *serverTx // of the INVITE; nil when its 2xx is acknowledged, or it or the leg is over
+	tx   *serverTx    // of the INVITE; nil when its 2xx is acknowledged, or it or the leg is over
+	room *sipmsg.Room // of the INVITE, until its final response
 }
 
 // Outbound is the UAC leg of a call. Its methods may be called on its shard
@@ -262,6 +263,10 @@ func (c *Core) respond(l leg, a *action) {
 		c.send(tx.flow, a.raw)
 	case a.kind == actRemind && tx.Response != nil:
 		c.send(tx.flow, tx.Response)
+	}
+	if in, ok := l.(*Inbound); ok && in.room != nil && tx == in.tx && tx.req == nil { // it has its final response
+		c.spent.rooms = append(c.spent.rooms, in.room)
+		in.room = nil
 	}
 }
 

@@ -223,7 +223,7 @@ func (c *Core) invite(p *packet) {
 	listener := c.stack.listeners[p.flow.Listener]
 	local := Local{Transport: listener.Transport, Host: listener.Advertise, Product: c.stack.cfg.Product}
 	remote := Remote{Flow: p.flow, Trunk: p.trunk.Name, Accept: p.trunk.InDialogSource, MTU: p.trunk.MTUOctets()}
-	l := &Inbound{tx: tx}
+	l := &Inbound{tx: tx, room: p.room}
 	l.begin(m, c.NewSeed(), local, remote)
 	l.core = c
 	tx.leg, c.leg = l, l

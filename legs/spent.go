@@ -1,11 +1,14 @@
 package legs
 
+import "b2bua/legs/sipmsg"
+
 // A spent is what the steps of a shard have done with. It is free when they are
 // over and what they said has been written to the wire: see [Stack.flush].
 type spent struct {
 	images  [][]byte
 	servers []*serverTx // that are in no table, under no leg, and have no timer
 	clients []*clientTx // likewise
+	rooms   []*sipmsg.Room
 }
 
 // spare frees what has been spent.
@@ -23,6 +26,11 @@ func (c *Core) spare() {
 		y.freeClient(tx)
 		s.clients[i] = nil
 	}
+	for i, room := range s.rooms {
+		y.freeRoom(room)
+		s.rooms[i] = nil
+	}
+	s.rooms = s.rooms[:0]
 	if s.images, s.servers, s.clients = s.images[:0], s.servers[:0], s.clients[:0]; cap(s.images) > outKeep || cap(s.servers) > outKeep {
 		*s = spent{}
 	}
