@@ -26,7 +26,12 @@ type clientTx struct {
 // response takes a response to its transaction. What matches none is stray.
 func (c *Core) response(p *packet) {
 	m := p.msg
-	tx := c.clients.find(txn.ResponseKey(m))
+	key := txn.ResponseKey(m)
+	tx := c.clients.find(key)
+	if tx == nil && c.heard.has(key, c.now) {
+		c.stack.metrics.response(received, m.Method, m.Status)
+		return
+	}
 	if tx == nil {
 		c.stray("response")
 		c.late(p)
@@ -115,6 +120,13 @@ func (c *Core) applyClient(tx *clientTx, was []byte, res txn.Result) {
 		c.send(tx.flow, tx.Ack)
 	}
 	c.spend(tx.flow, was, tx.Request)
+	if tx.Kind == txn.NonInvite && tx.State == txn.Completed {
+		tx.alarm.Stop()
+		if c.forgetClient(tx) {
+			c.heard.add(Hearing{Branch: tx.Branch, Method: tx.Method, Until: tx.Clock.ExpireAt}, c.now)
+		}
+		return
+	}
 	c.set(&tx.alarm, res.Wake, (*clientTimer)(tx))
 	if res.Do.Has(txn.Done) {
 		c.forgetClient(tx)
@@ -160,7 +172,11 @@ type unsent struct {
 // error is about: its request went there, and is still unanswered. ICMP can be
 // forged, and it can come late.
 func (u unsent) enter(c *Core) {
-	tx := c.clients.find(txn.ClientKey{Branch: u.branch, Method: u.method})
+	key := txn.ClientKey{Branch: u.branch, Method: u.method}
+	tx := c.clients.find(key)
+	if tx == nil && c.heard.has(key, c.now) {
+		return // it has been answered
+	}
 	if tx == nil || !samePeer(tx.flow.Peer, u.peer) || tx.flow.Conn != u.conn {
 		c.stray("error")
 		return

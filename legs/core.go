@@ -23,6 +23,7 @@ type Core struct {
 	servers servers
 	sweep   Timer // of the remnants among them
 	clients clients
+	heard   hearings // what is left of those of them that are completed
 	legs    directory
 
 	events []Event              // for the bridge, delivered when the step is done

@@ -21,7 +21,8 @@ type Image struct {
 	Legs    []LegImage    `json:"legs"`
 	Servers []ServerImage `json:"servers"`
 	Clients []ClientImage `json:"clients"`
-	Alarms  []AlarmImage  `json:"alarms"` // those of one tick in the order in which they fire
+	Heard   []Hearing     `json:"heard,omitempty"` // of further client transactions
+	Alarms  []AlarmImage  `json:"alarms"`          // those of one tick in the order in which they fire
 }
 
 // A LegImage is one leg: one of its states is there. Numbers count from 1 in
@@ -114,6 +115,7 @@ func (c *Core) Image(name func(Wakeable) string) (Image, error) {
 			Leg: p.legs[tx.leg], CSeq: tx.cseq, Quiet: tx.quiet, Shrunk: tx.shrunk,
 		})
 	}
+	p.img.Heard = c.heard.all(c.now)
 	for _, l := range all {
 		if r := l.base(); r.hopBusy || len(r.waiting) != 0 {
 			return Image{}, ErrBusy

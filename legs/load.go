@@ -36,6 +36,7 @@ func (c *Core) Load(img *Image) (arm func(Sleeper), err error) {
 	for i := range img.Clients {
 		ld.client(&img.Clients[i])
 	}
+	c.heard.list = slices.Clone(img.Heard)
 	for _, l := range ld.legs {
 		if l.State() != Terminated {
 			c.enlist(l)
@@ -89,7 +90,7 @@ func (ld *loader) clear() {
 	for _, t := range timers {
 		t.Stop()
 	}
-	c.servers, c.clients, c.legs = servers{}, clients{}, directory{}
+	c.servers, c.clients, c.heard, c.legs = servers{}, clients{}, hearings{}, directory{}
 }
 
 func (ld *loader) leg(img *LegImage) leg {

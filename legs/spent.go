@@ -48,10 +48,11 @@ func (c *Core) forgetServer(tx *serverTx) {
 }
 
 // forgetClient takes a transaction out that is over, or that nobody asks for any
-// more.
-func (c *Core) forgetClient(tx *clientTx) {
+// more, and reports whether it was there.
+func (c *Core) forgetClient(tx *clientTx) bool {
 	if !c.clients.remove(tx) {
-		return
+		return false
 	}
 	c.spent.clients = append(c.spent.clients, tx)
+	return true
 }

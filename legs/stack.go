@@ -231,7 +231,7 @@ func (s *Stack) Figures(ctx context.Context) (Figures, error) {
 	var f Figures
 	err := s.Each(ctx, func(c *Core) {
 		f.Legs += c.legs.index.Len()
-		f.ClientTransactions += c.clients.count()
+		f.ClientTransactions += c.clients.count() + len(c.heard.all(c.now))
 		f.ServerTransactions += c.servers.count(c.now)
 	})
 	return f, err
