@@ -65,7 +65,7 @@ type Bridge struct {
 // A cell is what the bridge keeps on one shard.
 type cell struct {
 	// touched on the shard only
-	calls map[uint64]*call
+	calls shard.Index[*call] // by their refs, of which the lowest bits count
 	last  uint64
 	sight sight
 
@@ -77,12 +77,18 @@ type cell struct {
 // find returns the call of that id, nil when it is not one of the shard's. It is
 // for the API: a shard has few calls, and none but a call itself needs its id.
 func (l *cell) find(callID string) *call {
-	for _, k := range l.calls {
+	for k := range l.calls.All() {
 		if k.rec.CallID == callID {
 			return k
 		}
 	}
 	return nil
+}
+
+// call returns the call of that ref, nil when it has ended.
+func (l *cell) call(ref uint64) *call {
+	k, _ := l.calls.Find(ref, func(k *call) bool { return k.ref == ref })
+	return k
 }
 
 // New makes a bridge. Bind it to its stack before it is used over the API.
@@ -101,9 +107,6 @@ func New(cfg Config) (*Bridge, error) {
 	}
 	b := &Bridge{cfg: cfg, log: cfg.Logger, metrics: cfg.Metrics}
 	b.tell = b.journaled
-	for i := range b.cells {
-		b.cells[i].calls = make(map[uint64]*call)
-	}
 	b.metrics.watch(&b.live)
 	return b, nil
 }
@@ -117,7 +120,7 @@ func (b *Bridge) Invite(c *legs.Core, in *legs.Inbound, inv *legs.Invite) {
 	cell.last++
 	k := newCall(b, c, in, inv)
 	k.ref = uint64(c.Shard())<<56 | cell.last
-	cell.calls[k.ref] = k
+	cell.calls.Add(k.ref, k)
 	b.live.Add(1)
 	in.Own(k)
 	if b.log.Enabled(context.Background(), slog.LevelDebug) {
@@ -197,7 +200,7 @@ func (k *call) fenced(step func()) {
 
 // forget drops an ended call.
 func (b *Bridge) forget(c *legs.Core, k *call) {
-	delete(b.cells[c.Shard()].calls, k.ref)
+	b.cells[c.Shard()].calls.Remove(k.ref, k)
 	b.live.Add(-1)
 }
 
@@ -213,7 +216,7 @@ func (b *Bridge) List(ctx context.Context) ([]cdr.Record, error) {
 	}
 	var out []cdr.Record
 	err := s.Each(ctx, func(c *legs.Core) {
-		for _, k := range b.cells[c.Shard()].calls {
+		for k := range b.cells[c.Shard()].calls.All() {
 			out = append(out, *k.snapshot(c))
 		}
 	})
@@ -279,7 +282,7 @@ func (b *Bridge) on(s *legs.Stack, ref uint64, fn func(*legs.Core, *call)) {
 }
 
 // call finds a live call of the shard; nil when it has ended.
-func (b *Bridge) call(c *legs.Core, ref uint64) *call { return b.cells[c.Shard()].calls[ref] }
+func (b *Bridge) call(c *legs.Core, ref uint64) *call { return b.cells[c.Shard()].call(ref) }
 
 // EndAll ends every call for the given reason, and returns when the journal has
 // taken every record or ctx ends.
@@ -295,8 +298,8 @@ func (b *Bridge) EndAll(ctx context.Context, end cdr.EndReason) error {
 	}
 	// Each call ends in a step of its own: one that fails takes no other along.
 	err := s.Each(ctx, func(c *legs.Core) {
-		for ref := range b.cells[c.Shard()].calls {
-			b.on(s, ref, stop)
+		for k := range b.cells[c.Shard()].calls.All() {
+			b.on(s, k.ref, stop)
 		}
 	})
 	if err == nil {

@@ -9,6 +9,7 @@ import (
 
 	"b2bua/cdr"
 	"b2bua/legs"
+	"b2bua/legs/shard"
 )
 
 // An Image is all that one shard remembers of its calls: with it they go on in
@@ -42,22 +43,22 @@ func (b *Bridge) Renew(c *legs.Core) ([]byte, error) {
 func (b *Bridge) write(c *legs.Core) ([]byte, map[uint64]*handles, error) {
 	var img Image
 	media := map[uint64]*handles{}
-	calls := b.cells[c.Shard()].calls
-	for ref, k := range calls {
+	cell := &b.cells[c.Shard()]
+	for k := range cell.calls.All() {
 		s, h := k.save()
 		img.Calls = append(img.Calls, s)
-		media[ref] = h
+		media[k.ref] = h
 	}
 	slices.SortFunc(img.Calls, func(a, b CallState) int { return strings.Compare(a.Record.CallID, b.Record.CallID) })
 	var err error
 	img.Legs, err = c.Image(func(w legs.Wakeable) string {
 		switch w := w.(type) {
 		case *attempt:
-			if k := w.call; calls[k.ref] == k && k.attempt == w {
+			if k := w.call; cell.call(k.ref) == k && k.attempt == w {
 				return alarmName(ringAlarm, k.ref)
 			}
 		case *unwritten:
-			if k := (*call)(w); calls[k.ref] == k && k.m.Phase == Answering {
+			if k := (*call)(w); cell.call(k.ref) == k && k.m.Phase == Answering {
 				return alarmName(journalAlarm, k.ref)
 			}
 		case *ended:
@@ -85,10 +86,10 @@ func (b *Bridge) read(c *legs.Core, raw []byte, media map[uint64]*handles) error
 		return err
 	}
 	cell := &b.cells[c.Shard()]
-	for ref, k := range cell.calls {
+	for k := range cell.calls.All() {
 		k.b = nil // whoever still has it will notice
-		delete(cell.calls, ref)
 	}
+	cell.calls = shard.Index[*call]{}
 	for i := range img.Calls {
 		s := &img.Calls[i]
 		h := media[s.Ref]
@@ -99,11 +100,11 @@ func (b *Bridge) read(c *legs.Core, raw []byte, media map[uint64]*handles) error
 		if err != nil {
 			return err
 		}
-		cell.calls[k.ref] = k
+		cell.calls.Add(k.ref, k)
 	}
 	arm(func(name string) (legs.Wakeable, *legs.Alarm) {
 		kind, n := alarmOf(name)
-		k := cell.calls[n]
+		k := cell.call(n)
 		switch {
 		case kind == endedAlarm && n < uint64(len(img.Waiting)):
 			return &ended{b: b, rec: img.Waiting[n]}, nil

@@ -70,7 +70,7 @@ func (c *Core) small(plain transport.Flow, err error) {
 // again sends the request of a transaction over UDP that TCP has lost.
 func (c *Core) again(tx *clientTx) {
 	c.small(tx.plain, transport.ErrGone)
-	c.clients.RemoveClient(tx.Key())
+	c.clients.remove(tx)
 	tx.way = way{flow: tx.plain}
 	c.begin(tx, tx.Method, tx.Branch, tx.Request) // copied by leaving: the connection may have it still
 }

@@ -6,7 +6,7 @@ import "testing"
 
 // maxCallAllocs bounds what a whole call costs the garbage collector. Eight of them
 // are the lab's own. (Under the race detector sync.Pool forgets at random.)
-const maxCallAllocs = 35
+const maxCallAllocs = 30
 
 func TestAllocationsOfACall(t *testing.T) {
 	r, d := again(t)

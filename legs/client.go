@@ -14,6 +14,7 @@ import (
 type clientTx struct {
 	txn.Client
 	way
+	hash  uint64 // of the branch
 	leg   leg
 	cseq  uint32
 	quiet bool // nobody waits for the outcome
@@ -25,8 +26,13 @@ type clientTx struct {
 // response takes a response to its transaction. What matches none is stray.
 func (c *Core) response(p *packet) {
 	m := p.msg
-	tx, ok := c.clients.Client(txn.ResponseKey(m))
-	if !ok {
+	key := txn.ResponseKey(m)
+	tx := c.clients.find(key)
+	if tx == nil && c.heard.has(key, c.now) {
+		c.stack.metrics.response(received, m.Method, m.Status)
+		return
+	}
+	if tx == nil {
 		c.stray("response")
 		c.late(p)
 		return
@@ -64,7 +70,7 @@ func (c *Core) late(p *packet) {
 	if _, id, ok := shard.Owner(tag); !ok || id != c.shard.ID || !isAnswer(m) {
 		return
 	}
-	if l, ok := c.legs[tag]; ok {
+	if l := c.byTag(tag); l != nil {
 		c.leg = l
 		l.heard(m)
 		return
@@ -114,6 +120,13 @@ func (c *Core) applyClient(tx *clientTx, was []byte, res txn.Result) {
 		c.send(tx.flow, tx.Ack)
 	}
 	c.spend(tx.flow, was, tx.Request)
+	if tx.Kind == txn.NonInvite && tx.State == txn.Completed {
+		tx.alarm.Stop()
+		if c.forgetClient(tx) {
+			c.heard.add(Hearing{Branch: tx.Branch, Method: tx.Method, Until: tx.Clock.ExpireAt}, c.now)
+		}
+		return
+	}
 	c.set(&tx.alarm, res.Wake, (*clientTimer)(tx))
 	if res.Do.Has(txn.Done) {
 		c.forgetClient(tx)
@@ -159,8 +172,12 @@ type unsent struct {
 // error is about: its request went there, and is still unanswered. ICMP can be
 // forged, and it can come late.
 func (u unsent) enter(c *Core) {
-	tx, ok := c.clients.Client(txn.ClientKey{Branch: u.branch, Method: u.method})
-	if !ok || !samePeer(tx.flow.Peer, u.peer) || tx.flow.Conn != u.conn {
+	key := txn.ClientKey{Branch: u.branch, Method: u.method}
+	tx := c.clients.find(key)
+	if tx == nil && c.heard.has(key, c.now) {
+		return // it has been answered
+	}
+	if tx == nil || !samePeer(tx.flow.Peer, u.peer) || tx.flow.Conn != u.conn {
 		c.stray("error")
 		return
 	}

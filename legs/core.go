@@ -9,7 +9,6 @@ import (
 	"b2bua/legs/shard"
 	"b2bua/legs/sipmsg"
 	"b2bua/legs/transport"
-	"b2bua/legs/txn"
 )
 
 // A Core is one shard's half of the stack: its transactions and its legs. Only
@@ -23,8 +22,9 @@ type Core struct {
 
 	servers servers
 	sweep   Timer // of the remnants among them
-	clients txn.Table[*clientTx]
-	legs    map[string]leg // by every local tag
+	clients clients
+	heard   hearings // what is left of those of them that are completed
+	legs    directory
 
 	events []Event              // for the bridge, delivered when the step is done
 	next   int                  // the first of them that is not delivered yet
@@ -45,7 +45,7 @@ type input interface{ enter(c *Core) }
 // leg is what the core needs of both kinds.
 type leg interface {
 	Leg
-	tags() int          // how many keys in core.legs it has
+	tags() int          // by how many tags it is listed in core.legs
 	tagAt(i int) string // one of them, the oldest first
 	remote() *Remote
 	owns(m *sipmsg.Message) bool
@@ -96,7 +96,9 @@ func (f posted) enter(c *Core) { f(c) }
 // shard. They may call legs, which never call back: what a leg has to say
 // comes as a further Event after the Handler has returned.
 type Handler interface {
-	// Invite is a new call. The Invite is the handler's to keep.
+	// Invite is a new call. The Invite is the handler's to keep, but for the lists of
+	// its URIs and addresses, From and To: these are good until the step is over in
+	// which the leg sends its final response.
 	Invite(c *Core, leg *Inbound, inv *Invite)
 	// Event is something that happened to a leg; its Owner is the handler's.
 	Event(c *Core, ev Event)

@@ -48,9 +48,9 @@ func FuzzReceive(f *testing.F) {
 			l.pass(100 * time.Millisecond)
 		}
 		for i, c := range l.stack.cores {
-			for tag, leg := range c.legs {
+			for leg := range c.legs.index.All() {
 				if !seen[leg] && !leg.base().mute {
-					t.Errorf("shard %d has a leg under %s that nobody has seen", i, tag)
+					t.Errorf("shard %d has a leg under %s that nobody has seen", i, leg.tag())
 				}
 			}
 		}

@@ -73,7 +73,7 @@ func (c *Core) begin(tx *clientTx, method, branch string, raw []byte) {
 	raw = leaving(raw, &c.stack.listeners[tx.flow.Listener])
 	var res txn.Result
 	tx.Client, res = txn.NewClient(txn.KindOf(method), method, branch, raw, tx.flow.Conn != 0, c.now, &c.stack.cfg.Timers)
-	c.clients.AddClient(tx.Key(), tx)
+	c.clients.add(tx)
 	if tx.flow.Conn != 0 && method != "CANCEL" { // nobody waits for what becomes of that
 		c.stack.dependents.add(tx.flow.Conn, c.shard.ID)
 	}

@@ -21,7 +21,8 @@ type Image struct {
 	Legs    []LegImage    `json:"legs"`
 	Servers []ServerImage `json:"servers"`
 	Clients []ClientImage `json:"clients"`
-	Alarms  []AlarmImage  `json:"alarms"` // those of one tick in the order in which they fire
+	Heard   []Hearing     `json:"heard,omitempty"` // of further client transactions
+	Alarms  []AlarmImage  `json:"alarms"`          // those of one tick in the order in which they fire
 }
 
 // A LegImage is one leg: one of its states is there. Numbers count from 1 in
@@ -106,7 +107,7 @@ func (c *Core) Image(name func(Wakeable) string) (Image, error) {
 	p := &painter{legs: map[leg]int{}, servers: map[*serverTx]int{}, clients: map[*clientTx]int{}}
 	servers, clients, all := p.count(c)
 	for _, tx := range servers {
-		p.img.Servers = append(p.img.Servers, p.server(tx.merge, tx.serverTx))
+		p.img.Servers = append(p.img.Servers, p.server(tx))
 	}
 	for _, tx := range clients {
 		p.img.Clients = append(p.img.Clients, ClientImage{
@@ -114,6 +115,7 @@ func (c *Core) Image(name func(Wakeable) string) (Image, error) {
 			Leg: p.legs[tx.leg], CSeq: tx.cseq, Quiet: tx.quiet, Shrunk: tx.shrunk,
 		})
 	}
+	p.img.Heard = c.heard.all(c.now)
 	for _, l := range all {
 		if r := l.base(); r.hopBusy || len(r.waiting) != 0 {
 			return Image{}, ErrBusy
@@ -128,32 +130,26 @@ func (c *Core) Image(name func(Wakeable) string) (Image, error) {
 	return p.img, nil
 }
 
-// merging is a server transaction with the key of its copies.
-type merging struct {
-	*serverTx
-	merge txn.MergeKey
-}
-
 // count numbers everything, in an order that the ids give.
-func (p *painter) count(c *Core) (servers []merging, clients []*clientTx, all []leg) {
+func (p *painter) count(c *Core) (servers []*serverTx, clients []*clientTx, all []leg) {
 	seen := func(l leg) {
 		if l != nil && p.legs[l] == 0 {
 			p.legs[l] = -1
 			all = append(all, l)
 		}
 	}
-	for _, l := range c.legs {
+	for l := range c.legs.index.All() {
 		seen(l)
 	}
-	for merge, tx := range c.servers.all(c.now) {
-		servers = append(servers, merging{tx, merge})
+	for tx := range c.servers.all(c.now) {
+		servers = append(servers, tx)
 		seen(tx.leg)
 	}
-	for tx := range c.clients.AllClients() {
+	for tx := range c.clients.all() {
 		clients = append(clients, tx)
 		seen(tx.leg)
 	}
-	slices.SortFunc(servers, func(a, b merging) int { return a.key.Compare(b.key) })
+	slices.SortFunc(servers, func(a, b *serverTx) int { return a.key.Compare(b.key) })
 	slices.SortFunc(clients, func(a, b *clientTx) int {
 		return cmp.Or(cmp.Compare(a.Branch, b.Branch), cmp.Compare(a.Method, b.Method))
 	})
@@ -162,7 +158,7 @@ func (p *painter) count(c *Core) (servers []merging, clients []*clientTx, all []
 		return cmp.Or(cmp.Compare(a.tag(), b.tag()), bytes.Compare(x[:], y[:]))
 	})
 	for i, tx := range servers {
-		p.servers[tx.serverTx] = i + 1
+		p.servers[tx] = i + 1
 	}
 	for i, tx := range clients {
 		p.clients[tx] = i + 1
@@ -181,8 +177,8 @@ func idKey(l leg) [16]byte {
 	return l.(*Outbound).Seed.Key
 }
 
-func (p *painter) server(merge txn.MergeKey, tx *serverTx) ServerImage {
-	s := ServerImage{Server: tx.Server, Key: tx.key, Merge: merge, Flow: tx.flow, Leg: p.legs[tx.leg]}
+func (p *painter) server(tx *serverTx) ServerImage {
+	s := ServerImage{Server: tx.Server, Key: tx.key, Merge: tx.merge, Flow: tx.flow, Leg: p.legs[tx.leg]}
 	if tx.req != nil {
 		s.Request = echoOf(tx.req)
 	}

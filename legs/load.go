@@ -1,10 +1,6 @@
 package legs
 
-import (
-	"slices"
-
-	"b2bua/legs/txn"
-)
+import "slices"
 
 // A loader makes legs and transactions of an Image.
 type loader struct {
@@ -40,6 +36,7 @@ func (c *Core) Load(img *Image) (arm func(Sleeper), err error) {
 	for i := range img.Clients {
 		ld.client(&img.Clients[i])
 	}
+	c.heard.list = slices.Clone(img.Heard)
 	for _, l := range ld.legs {
 		if l.State() != Terminated {
 			c.enlist(l)
@@ -93,8 +90,7 @@ func (ld *loader) clear() {
 	for _, t := range timers {
 		t.Stop()
 	}
-	c.servers, c.clients = servers{}, txn.Table[*clientTx]{}
-	c.legs = make(map[string]leg, len(ld.legs))
+	c.servers, c.clients, c.heard, c.legs = servers{}, clients{}, hearings{}, directory{}
 }
 
 func (ld *loader) leg(img *LegImage) leg {
@@ -136,7 +132,7 @@ func (ld *loader) client(img *ClientImage) {
 		leg: ld.legs[img.Leg-1], cseq: img.CSeq, quiet: img.Quiet, shrunk: img.Shrunk,
 	}
 	ld.clients = append(ld.clients, tx)
-	ld.core.clients.AddClient(tx.Key(), tx)
+	ld.core.clients.add(tx)
 	if tx.flow.Conn != 0 {
 		ld.core.stack.dependents.add(tx.flow.Conn, ld.core.shard.ID)
 	}
@@ -186,7 +182,7 @@ func timerOf(l leg) input {
 
 // Leg finds a live leg of this shard by a local tag; nil when there is none.
 func (c *Core) Leg(tag string) Leg {
-	if l, ok := c.legs[tag]; ok {
+	if l := c.byTag(tag); l != nil {
 		return l
 	}
 	return nil

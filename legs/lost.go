@@ -59,7 +59,7 @@ func (s *Stack) connectionLost(f transport.Flow, _ error) {
 type lost struct{ conn uint64 }
 
 func (x lost) enter(c *Core) {
-	for tx := range c.clients.AllClients() {
+	for tx := range c.clients.all() {
 		if tx.flow.Conn == x.conn && tx.Request != nil {
 			c.stack.shards.Admit(c.shard.ID, unsent{branch: tx.Branch, method: tx.Method, peer: tx.flow.Peer, conn: x.conn})
 		}

@@ -14,10 +14,12 @@ import (
 //   - strings, Headers and Body of a message are in no room, and free for anybody
 //     to keep;
 //   - a leg or a transaction copies what else it needs, but for an INVITE and any
-//     request that has no final response yet: their rooms are left to the garbage
-//     collector.
+//     request that has no final response yet. The room of an INVITE that has made a
+//     leg is free when the step is over that sends its final response; others are
+//     left to the garbage collector.
 type memory struct {
 	packets sync.Pool // of *packet, with an empty room or none
+	rooms   sync.Pool // of *sipmsg.Room, empty
 	servers sync.Pool // of *serverTx
 	clients sync.Pool // of *clientTx
 	// spoil makes what is given back unfit for use, for tests: then it is not used
@@ -31,7 +33,10 @@ func (y *memory) packet() *packet {
 	if !ok {
 		p = new(packet)
 	}
-	if p.room == nil {
+	if p.room != nil {
+		return p
+	}
+	if p.room, ok = y.rooms.Get().(*sipmsg.Room); !ok {
 		p.room = new(sipmsg.Room)
 	}
 	return p
@@ -72,6 +77,16 @@ func (y *memory) freeClient(tx *clientTx) {
 		return
 	}
 	y.clients.Put(tx)
+}
+
+// freeRoom takes a room back whose message nobody uses any more.
+func (y *memory) freeRoom(room *sipmsg.Room) {
+	if y.spoil != nil {
+		y.spoil(room.Message())
+		return
+	}
+	room.Clear()
+	y.rooms.Put(room)
 }
 
 // reuse takes a packet back whose step is over, unless somebody keeps its message.

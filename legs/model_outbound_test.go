@@ -184,7 +184,7 @@ func (c *callee) next() uint32 {
 func (c *callee) answer(status int, tag string) {
 	c.rang = c.rang || status < 200
 	before := c.ackedNo
-	_, live := c.lab.stack.cores[7].clients.Client(txn.ClientKey{Branch: c.invite.Vias[0].Branch(), Method: "INVITE"})
+	live := c.lab.stack.cores[7].clients.find(txn.ClientKey{Branch: c.invite.Vias[0].Branch(), Method: "INVITE"}) != nil
 	live = live && len(c.sent) == 0
 	m := sipmsg.NewResponse(c.invite, status, "", tag)
 	m.Contacts = []sipmsg.Address{{Raw: "<sip:" + tag + "@198.51.100.1>"}}

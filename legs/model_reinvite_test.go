@@ -73,7 +73,7 @@ func (r *reinvites) answer(l *lab, id shard.ID, status int) (m *sipmsg.Message, 
 		r.rang[r.last] = true
 	} else {
 		key := txn.ClientKey{Branch: r.heard[r.last].Vias[0].Branch(), Method: "INVITE"}
-		_, alive := l.stack.cores[id].clients.Client(key)
+		alive := l.stack.cores[id].clients.find(key) != nil
 		r.final[r.last], r.late[r.last] = status, r.late[r.last] || !alive
 	}
 	m = sipmsg.NewResponse(r.heard[r.last], status, "", "")

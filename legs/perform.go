@@ -14,7 +14,8 @@ import (
 type Inbound struct {
 	InboundState
 	shell
-	tx *serverTx // of the INVITE; nil when its 2xx is acknowledged, or it or the leg is over
+	tx   *serverTx    // of the INVITE; nil when its 2xx is acknowledged, or it or the leg is over
+	room *sipmsg.Room // of the INVITE, until its final response
 }
 
 // Outbound is the UAC leg of a call. Its methods may be called on its shard
@@ -156,7 +157,7 @@ func (l *Inbound) ended() {
 func (l *Outbound) ended() {
 	l.leave(l)
 	c := l.core
-	if tx, ok := c.clients.Client(txn.ClientKey{Branch: l.Branch, Method: "INVITE"}); ok && tx.State == txn.Accepted {
+	if tx := c.clients.find(txn.ClientKey{Branch: l.Branch, Method: "INVITE"}); tx != nil && tx.State == txn.Accepted {
 		c.set(&tx.alarm, time.Time{}, nil)
 		c.forgetClient(tx)
 		l.settle()
@@ -263,12 +264,16 @@ func (c *Core) respond(l leg, a *action) {
 	case a.kind == actRemind && tx.Response != nil:
 		c.send(tx.flow, tx.Response)
 	}
+	if in, ok := l.(*Inbound); ok && in.room != nil && tx == in.tx && tx.req == nil { // it has its final response
+		c.spent.rooms = append(c.spent.rooms, in.room)
+		in.room = nil
+	}
 }
 
 // cancelInvite sends CANCEL to where the INVITE went, with its branch.
 func (c *Core) cancelInvite(l leg, a *action) {
-	invite, ok := c.clients.Client(txn.ClientKey{Branch: a.branch, Method: "INVITE"})
-	if !ok {
+	invite := c.clients.find(txn.ClientKey{Branch: a.branch, Method: "INVITE"})
+	if invite == nil {
 		return
 	}
 	raw, err := a.msg.Bytes()
@@ -288,9 +293,7 @@ func (c *Core) cancelInvite(l leg, a *action) {
 func (c *Core) forget(l leg) {
 	r := l.base()
 	for i := range l.tags() {
-		if tag := l.tagAt(i); c.legs[tag] == l {
-			delete(c.legs, tag)
-		}
+		c.legs.remove(l.tagAt(i), l)
 	}
 	c.set(&r.alarm, time.Time{}, nil)
 	l.ended()

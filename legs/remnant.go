@@ -18,6 +18,7 @@ import (
 // that it stands for.
 type remnant struct {
 	key        txn.ServerKey
+	merge      txn.MergeKey
 	until      time.Duration // since remnants.base
 	text       uint32        // number of the text that the rest is in
 	from, size uint32        // and where
@@ -52,8 +53,7 @@ func (c *Core) lingers(tx *serverTx) bool {
 // linger makes a remnant of a transaction, if that is in the table. What it had to
 // send is the caller's.
 func (c *Core) linger(tx *serverTx) bool {
-	p, ok := c.servers.place(tx)
-	if !ok {
+	if !c.servers.has(tx) {
 		return false
 	}
 	tx.alarm.Stop()
@@ -62,8 +62,7 @@ func (c *Core) linger(tx *serverTx) bool {
 		m.base, m.timers = tx.Clock.ExpireAt, &c.stack.cfg.Timers
 		c.set(&c.sweep, m.base.Add(c.stack.late()), (*sweeper)(c))
 	}
-	c.servers.table.MoveServer(tx.key, remnantAt(m.add(tx, &c.stack.images)))
-	c.servers.clear(p)
+	c.servers.move(tx, remnantAt(m.add(tx, &c.stack.images)))
 	c.spent.servers = append(c.spent.servers, tx)
 	return true
 }
@@ -116,7 +115,7 @@ func (m *remnants) add(tx *serverTx, g *images) uint32 {
 	m.texts[last] = append(append(m.texts[last], head...), tx.Response...)
 	n := m.next
 	*m.at(n) = remnant{
-		key: tx.key, until: tx.Clock.ExpireAt.Sub(m.base),
+		key: tx.key, merge: tx.merge, until: tx.Clock.ExpireAt.Sub(m.base),
 		text: m.number + uint32(last), from: uint32(from), size: uint32(size), //nolint:gosec // a message is far shorter
 	}
 	m.next = (n + 1) & numbers
@@ -154,7 +153,7 @@ func (m *remnants) resize(size int) {
 // copy is the transaction that a remnant stands for.
 func (m *remnants) copy(r *remnant) *serverTx {
 	tx := readRemnant(m.texts[r.text-m.number][r.from : r.from+r.size : r.from+r.size])
-	tx.key, tx.Clock = r.key, txn.Clock{Timers: m.timers, ExpireAt: m.end(r)}
+	tx.key, tx.merge, tx.Clock = r.key, r.merge, txn.Clock{Timers: m.timers, ExpireAt: m.end(r)}
 	return tx
 }
 

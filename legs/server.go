@@ -16,6 +16,8 @@ const allow = "INVITE, ACK, CANCEL, BYE, OPTIONS"
 type serverTx struct {
 	txn.Server
 	key   txn.ServerKey
+	merge txn.MergeKey    // that it is filed under besides; zero when it is not
+	place place           // in servers
 	req   *sipmsg.Message // until the final response
 	flow  transport.Flow  // with the peer that responses go to (RFC 3261 §18.2.2)
 	leg   leg             // of an INVITE, until its ACK to a 2xx or its own end
@@ -90,7 +92,7 @@ func (c *Core) ack(p *packet) {
 		}
 		return
 	}
-	l := c.legs[m.To.Tag()]
+	l := c.byTag(m.To.Tag())
 	switch {
 	case l == nil || !l.owns(m):
 		c.stray("ack")
@@ -137,7 +139,7 @@ func (tx *serverTx) peer() (*Remote, string) {
 }
 
 func (c *Core) inDialog(p *packet) {
-	l := c.legs[p.msg.To.Tag()]
+	l := c.byTag(p.msg.To.Tag())
 	switch {
 	case l == nil || !l.owns(p.msg):
 		c.stray("dialog")
@@ -210,7 +212,7 @@ func (c *Core) merged(key txn.MergeKey) bool {
 // loops reports whether an INVITE is our own, back unchanged (RFC 3261
 // §16.3 item 4, for a UA: same From tag, Call-ID and Request-URI).
 func (c *Core) loops(m *sipmsg.Message) bool {
-	l, ok := c.legs[m.From.Tag()].(*Outbound)
+	l, ok := c.byTag(m.From.Tag()).(*Outbound)
 	return ok && l.Dialog.CallID == m.CallID && l.Dialog.RemoteTarget == m.RequestURI
 }
 
@@ -221,7 +223,7 @@ func (c *Core) invite(p *packet) {
 	listener := c.stack.listeners[p.flow.Listener]
 	local := Local{Transport: listener.Transport, Host: listener.Advertise, Product: c.stack.cfg.Product}
 	remote := Remote{Flow: p.flow, Trunk: p.trunk.Name, Accept: p.trunk.InDialogSource, MTU: p.trunk.MTUOctets()}
-	l := &Inbound{tx: tx}
+	l := &Inbound{tx: tx, room: p.room}
 	l.begin(m, c.NewSeed(), local, remote)
 	l.core = c
 	tx.leg, c.leg = l, l
@@ -236,14 +238,6 @@ func (c *Core) invite(p *packet) {
 		MaxForwards: m.MaxForwards, Headers: m.Headers, ContentType: m.ContentType, Body: m.Body,
 	}
 	c.stack.cfg.Handler.Invite(c, l, inv)
-}
-
-// enlist makes a leg reachable by those of its tags that are new.
-func (c *Core) enlist(l leg) {
-	r := l.base()
-	for ; r.known < l.tags(); r.known++ {
-		c.legs[l.tagAt(r.known)] = l
-	}
 }
 
 // newServer opens the transaction of a new request; it becomes the request in

@@ -4,15 +4,16 @@ import (
 	"iter"
 	"time"
 
+	"b2bua/legs/shard"
 	"b2bua/legs/txn"
 )
 
 // servers are the server transactions of a shard. One in which nothing can happen
-// any more but the same request again is a [remnant]; the others are open. One map
-// without pointers finds them all: the garbage collector has only to look at those
-// that are open.
+// any more but the same request again is a [remnant]; the others are open. One index
+// without pointers finds them all, by their keys and by their merge keys: the garbage
+// collector has only to look at those that are open.
 type servers struct {
-	table    txn.Table[place]
+	index    shard.Index[place]
 	open     []*serverTx // by place; nil where there is none
 	free     []place     // where there is none
 	remnants remnants
@@ -31,32 +32,88 @@ func (p place) index() int               { return int(p >> 1) }
 func (p place) number() uint32           { return uint32(p >> 1) }
 func (s *servers) at(p place) **serverTx { return &s.open[p.index()] }
 
-// add files an open transaction. One whose key is taken is nowhere.
+// add files an open transaction, under its key and under merge unless that is zero
+// or taken. One whose key is taken is nowhere.
 func (s *servers) add(merge txn.MergeKey, tx *serverTx) {
+	if _, taken := s.get(tx.key); taken {
+		return
+	}
+	if merge != (txn.MergeKey{}) {
+		if _, taken := s.copyOf(merge); !taken {
+			tx.merge = merge
+		}
+	}
 	if len(s.free) == 0 {
 		s.free = append(s.free, openAt(len(s.open)))
 		s.open = append(s.open, nil)
 	}
 	last := len(s.free) - 1
-	if p := s.free[last]; s.table.AddServer(tx.key, merge, p) {
-		s.free = s.free[:last]
-		*s.at(p) = tx
+	tx.place = s.free[last]
+	s.free = s.free[:last]
+	*s.at(tx.place) = tx
+	s.index.Add(tx.key.Hash(), tx.place)
+	if tx.merge != (txn.MergeKey{}) {
+		s.index.Add(tx.merge.Hash(), tx.place)
 	}
+}
+
+// get is the place of a transaction by its key.
+func (s *servers) get(key txn.ServerKey) (p place, ok bool) {
+	return s.index.Find(key.Hash(), func(p place) bool { known, _ := s.keys(p); return known == key })
+}
+
+// copyOf is the place of another copy of a request.
+func (s *servers) copyOf(merge txn.MergeKey) (p place, ok bool) {
+	return s.index.Find(merge.Hash(), func(p place) bool { _, known := s.keys(p); return known == merge })
+}
+
+// keys are what the transaction at a place is filed under.
+func (s *servers) keys(p place) (txn.ServerKey, txn.MergeKey) {
+	if p.isRemnant() {
+		r := s.remnants.at(p.number())
+		return r.key, r.merge
+	}
+	tx := *s.at(p)
+	return tx.key, tx.merge
+}
+
+// drop takes what is at a place out of the index, and reports whether it was there.
+func (s *servers) drop(key txn.ServerKey, merge txn.MergeKey, p place) bool {
+	if !s.index.Remove(key.Hash(), p) {
+		return false
+	}
+	if merge != (txn.MergeKey{}) {
+		s.index.Remove(merge.Hash(), p)
+	}
+	return true
+}
+
+// move puts a remnant in the place of the transaction that it was made of.
+func (s *servers) move(tx *serverTx, to place) {
+	s.index.Replace(tx.key.Hash(), tx.place, to)
+	if tx.merge != (txn.MergeKey{}) {
+		s.index.Replace(tx.merge.Hash(), tx.place, to)
+	}
+	s.clear(tx.place)
 }
 
 // find returns the transaction of a request, nil when there is none. Of a remnant
 // it is a copy.
 func (s *servers) find(key txn.ServerKey, now time.Time) *serverTx {
-	p, ok := s.table.Server(key)
+	p, ok := s.get(key)
 	if !ok {
 		return nil
 	}
 	return s.live(p, now)
 }
 
-// merged returns the transaction of another copy of a request.
+// merged returns the transaction of another copy of a request, for a request that
+// find does not know: answer it 482 (RFC 3261 §8.2.2.2).
 func (s *servers) merged(key txn.MergeKey, now time.Time) *serverTx {
-	p, ok := s.table.Merged(key)
+	if key == (txn.MergeKey{}) {
+		return nil
+	}
+	p, ok := s.copyOf(key)
 	if !ok {
 		return nil
 	}
@@ -69,7 +126,7 @@ func (s *servers) live(p place, now time.Time) *serverTx {
 	}
 	r := s.remnants.at(p.number())
 	if s.remnants.over(r, now) {
-		s.table.RemoveServer(r.key)
+		s.drop(r.key, r.merge, p)
 		return nil
 	}
 	return s.remnants.copy(r)
@@ -77,18 +134,18 @@ func (s *servers) live(p place, now time.Time) *serverTx {
 
 // remove takes an open transaction out, and reports whether it was there.
 func (s *servers) remove(tx *serverTx) bool {
-	p, ok := s.place(tx)
-	if ok {
-		s.table.RemoveServer(tx.key)
-		s.clear(p)
+	if !s.has(tx) {
+		return false
 	}
-	return ok
+	s.drop(tx.key, tx.merge, tx.place)
+	s.clear(tx.place)
+	return true
 }
 
-// place finds an open transaction.
-func (s *servers) place(tx *serverTx) (p place, ok bool) {
-	p, ok = s.table.Server(tx.key)
-	return p, ok && !p.isRemnant() && *s.at(p) == tx
+// has reports whether an open transaction is filed.
+func (s *servers) has(tx *serverTx) bool {
+	i := tx.place.index()
+	return i < len(s.open) && s.open[i] == tx
 }
 
 // clear empties a place. The list does not stay long for a burst that is over.
@@ -108,9 +165,7 @@ func (s *servers) sweep(now time.Time, spent [][]byte) [][]byte {
 		if !m.over(r, now) {
 			break
 		}
-		if p, ok := s.table.Server(r.key); ok && p == remnantAt(m.first) {
-			s.table.RemoveServer(r.key)
-		}
+		s.drop(r.key, r.merge, remnantAt(m.first)) // if nobody has asked for it since
 		spent = m.pop(spent)
 	}
 	return spent
@@ -127,17 +182,20 @@ func (s *servers) count(now time.Time) int {
 	return n
 }
 
-// all yields the transactions with the merge key that they are found by, in no
-// order; of remnants, copies.
-func (s *servers) all(now time.Time) iter.Seq2[txn.MergeKey, *serverTx] {
-	return func(yield func(txn.MergeKey, *serverTx) bool) {
-		for merge, p := range s.table.AllServers() {
-			if p.isRemnant() {
-				if r := s.remnants.at(p.number()); s.remnants.over(r, now) {
-					continue
-				}
+// all yields the transactions, in no order; of remnants, copies.
+func (s *servers) all(now time.Time) iter.Seq[*serverTx] {
+	return func(yield func(*serverTx) bool) {
+		for _, tx := range s.open {
+			if tx != nil && !yield(tx) {
+				return
 			}
-			if !yield(merge, s.live(p, now)) {
+		}
+		for n := s.remnants.first; n != s.remnants.next; n = (n + 1) & numbers {
+			r := s.remnants.at(n)
+			if s.remnants.over(r, now) {
+				continue
+			}
+			if _, ok := s.index.Find(r.key.Hash(), func(p place) bool { return p == remnantAt(n) }); ok && !yield(s.remnants.copy(r)) {
 				return
 			}
 		}

@@ -1,11 +1,14 @@
 package legs
 
+import "b2bua/legs/sipmsg"
+
 // A spent is what the steps of a shard have done with. It is free when they are
 // over and what they said has been written to the wire: see [Stack.flush].
 type spent struct {
 	images  [][]byte
 	servers []*serverTx // that are in no table, under no leg, and have no timer
 	clients []*clientTx // likewise
+	rooms   []*sipmsg.Room
 }
 
 // spare frees what has been spent.
@@ -23,6 +26,11 @@ func (c *Core) spare() {
 		y.freeClient(tx)
 		s.clients[i] = nil
 	}
+	for i, room := range s.rooms {
+		y.freeRoom(room)
+		s.rooms[i] = nil
+	}
+	s.rooms = s.rooms[:0]
 	if s.images, s.servers, s.clients = s.images[:0], s.servers[:0], s.clients[:0]; cap(s.images) > outKeep || cap(s.servers) > outKeep {
 		*s = spent{}
 	}
@@ -40,11 +48,11 @@ func (c *Core) forgetServer(tx *serverTx) {
 }
 
 // forgetClient takes a transaction out that is over, or that nobody asks for any
-// more.
-func (c *Core) forgetClient(tx *clientTx) {
-	if known, ok := c.clients.Client(tx.Key()); !ok || known != tx {
-		return
+// more, and reports whether it was there.
+func (c *Core) forgetClient(tx *clientTx) bool {
+	if !c.clients.remove(tx) {
+		return false
 	}
-	c.clients.RemoveClient(tx.Key())
 	c.spent.clients = append(c.spent.clients, tx)
+	return true
 }

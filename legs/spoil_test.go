@@ -12,7 +12,8 @@ import (
 )
 
 // What a handler may keep of an event or an INVITE stays what it was when its
-// packet is used for other messages, spoiled or not.
+// packet is used for other messages, spoiled or not; and the whole INVITE does
+// until its final response.
 func TestWhatIsKeptStays(t *testing.T) {
 	for _, spoil := range []func(*sipmsg.Message){nil, spoiled} {
 		r := newRelay(t)
@@ -22,11 +23,22 @@ func TestWhatIsKeptStays(t *testing.T) {
 		keep := func(v any) {
 			kept, then = append(kept, v), append(then, asJSON(t, v))
 		}
+		keepInvite := func(inv *Invite) {
+			own := *inv
+			own.From, own.To, own.URI.Params = nil, nil, nil
+			keep(own)
+		}
+		var asked *Invite
+		var first string
 		r.lab.onInvite = func(c *Core, in *Inbound, inv *Invite) {
-			keep(inv)
+			keepInvite(inv)
+			asked, first = inv, asJSON(t, inv)
 			r.invite(c, in, inv)
 		}
 		r.lab.onEvent = func(c *Core, ev Event) {
+			if now := asJSON(t, asked); ev.Kind <= Accepted && now != first {
+				t.Errorf("at %v the INVITE was\n%s\nis\n%s", ev.Kind, first, now)
+			}
 			leg := ev.Leg
 			ev.Leg = nil
 			keep(ev)
@@ -38,7 +50,7 @@ func TestWhatIsKeptStays(t *testing.T) {
 			r.lab.hear(labPeer, d.bye)
 		}
 		r.lab.onInvite = func(_ *Core, in *Inbound, inv *Invite) {
-			keep(inv)
+			keepInvite(inv)
 			in.Refuse(486, "", nil) // over before its packet is
 		}
 		r.lab.onEvent = nil

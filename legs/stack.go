@@ -161,7 +161,7 @@ func newStack(cfg Config) (*Stack, error) {
 	})
 	for i := range s.cores {
 		sh := s.shards.Shard(shard.ID(i))
-		c := &Core{stack: s, shard: sh, legs: make(map[string]leg), pen: pen{images: &s.images}}
+		c := &Core{stack: s, shard: sh, pen: pen{images: &s.images}}
 		sh.State, s.cores[i] = c, c
 	}
 	return s, nil
@@ -239,8 +239,8 @@ type Figures struct {
 func (s *Stack) Figures(ctx context.Context) (Figures, error) {
 	var f Figures
 	err := s.Each(ctx, func(c *Core) {
-		f.Legs += len(c.legs)
-		f.ClientTransactions += c.clients.Clients()
+		f.Legs += c.legs.index.Len()
+		f.ClientTransactions += c.clients.count() + len(c.heard.all(c.now))
 		f.ServerTransactions += c.servers.count(c.now)
 	})
 	return f, err

@@ -28,7 +28,7 @@ func TestUnwritableReasonAndBody(t *testing.T) {
 	}
 	r.lab.hear(labPeer, bytesOf(t, sipmsg.NewResponse(bye, 200, "", "")))
 	do(func() { r.pair.in.Hangup("") })
-	if n := len(r.lab.stack.cores[out.Seed.Shard].legs); n != 0 || r.lab.crashes != 0 {
+	if n := r.lab.stack.cores[out.Seed.Shard].legs.index.Len(); n != 0 || r.lab.crashes != 0 {
 		t.Errorf("%d legs left, %d crashes", n, r.lab.crashes)
 	}
 

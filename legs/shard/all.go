@@ -13,7 +13,7 @@ func (w *Wheel[E]) All() iter.Seq[*Timer[E]] {
 			if lv == nil {
 				continue
 			}
-			for _, head := range &lv.slot {
+			for _, head := range lv {
 				for t := head; t != nil; {
 					next := t.next
 					if !yield(t) {

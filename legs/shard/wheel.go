@@ -30,14 +30,14 @@ type Wheel[E any] struct {
 	cur   int64     // no timer is on an earlier tick
 	floor int64     // ticks up to here have been asked for: nothing is scheduled there any more
 	n     int
+	used  [levels]uint64    // bit i: slot i of that level is not empty
 	level [levels]*level[E] // nil until used
 }
 
-// A level is one ring of slots. A slot is the first timer of a circular list.
-type level[E any] struct {
-	used uint64 // bit i: slot i is not empty
-	slot [slots]*Timer[E]
-}
+// A level is one ring of slots. A slot is the first timer of a circular list. Which
+// ones are in use is said in one place for all levels: who only asks for the next
+// timer, as every step does, reads no level.
+type level[E any] [slots]*Timer[E]
 
 // A Timer is one event to come: made by [Wheel.Schedule], or part of what it is
 // for, and given to [Wheel.Set].
@@ -114,7 +114,7 @@ func (w *Wheel[E]) pop(now time.Time) (ev E, ok bool) {
 			w.cascade(l, tick)
 			continue
 		}
-		t := w.level[0].slot[tick&(slots-1)]
+		t := w.level[0][tick&(slots-1)]
 		ev = t.ev
 		w.remove(t)
 		return ev, true
@@ -132,13 +132,13 @@ func (w *Wheel[E]) next() int64 {
 // first finds the first slot in use and the tick at which it begins. The level
 // is -1 when there is none.
 func (w *Wheel[E]) first() (lvl int, tick int64) {
-	for l, lv := range w.level {
-		if lv == nil || lv.used == 0 {
+	for l, used := range &w.used {
+		if used == 0 {
 			continue
 		}
 		shift := slotBits * l
 		above := w.cur >> (shift + slotBits) << (shift + slotBits)
-		return l, above | int64(bits.TrailingZeros64(lv.used))<<shift
+		return l, above | int64(bits.TrailingZeros64(used))<<shift
 	}
 	return -1, 0
 }
@@ -146,9 +146,9 @@ func (w *Wheel[E]) first() (lvl int, tick int64) {
 // cascade deals the timers of the slot that begins now out to lower levels.
 func (w *Wheel[E]) cascade(l int, tick int64) {
 	lv, i := w.level[l], tick>>(slotBits*l)&(slots-1)
-	head := lv.slot[i]
-	lv.slot[i] = nil
-	lv.used &^= 1 << i
+	head := lv[i]
+	lv[i] = nil
+	w.used[l] &^= 1 << i
 	head.prev.next = nil // open the circle
 	for t := head; t != nil; {
 		next := t.next
@@ -170,11 +170,11 @@ func (w *Wheel[E]) insert(t *Timer[E]) {
 	}
 	i := t.tick() >> (slotBits * l) & (slots - 1)
 	t.place = t.tick()<<lvlBits | int64(l)
-	head := lv.slot[i]
+	head := lv[i]
 	if head == nil {
 		t.next, t.prev = t, t
-		lv.slot[i] = t
-		lv.used |= 1 << i
+		lv[i] = t
+		w.used[l] |= 1 << i
 		return
 	}
 	t.next, t.prev = head, head.prev
@@ -187,12 +187,12 @@ func (w *Wheel[E]) remove(t *Timer[E]) {
 	lv, i := w.level[l], t.tick()>>(slotBits*l)&(slots-1)
 	switch t.next {
 	case t:
-		lv.slot[i] = nil
-		lv.used &^= 1 << i
+		lv[i] = nil
+		w.used[l] &^= 1 << i
 	default:
 		t.prev.next, t.next.prev = t.next, t.prev
-		if lv.slot[i] == t {
-			lv.slot[i] = t.next
+		if lv[i] == t {
+			lv[i] = t.next
 		}
 	}
 	var zero E

@@ -36,7 +36,7 @@ const (
 	// server stays where it is (RFC 6026 §7.1).
 	TransportFailed
 
-	// Done: the transaction has ended; take it out of the [Table]. It never
+	// Done: the transaction has ended; forget it. It never
 	// sends, delivers or wakes again.
 	Done
 

@@ -34,7 +34,7 @@ func NewClient(kind Kind, method, branch string, request []byte, reliable bool, 
 	return c, c.result(SendStored)
 }
 
-// Key returns where the [Table] keeps c.
+// Key returns what its responses are found by.
 func (c *Client) Key() ClientKey { return ClientKey{Branch: c.Branch, Method: c.Method} }
 
 // Receive takes a response with this status. [Deliver] says to pass it up: every

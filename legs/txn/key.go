@@ -46,6 +46,12 @@ type mergeParts struct {
 // requests meet, and chance needs more requests than there will ever be.
 type digest struct{ high, low uint64 }
 
+// Hash is 64 bits of the key.
+func (k ServerKey) Hash() uint64 { return k.low }
+
+// Hash is 64 bits of the key.
+func (k MergeKey) Hash() uint64 { return k.low }
+
 var highSeed, lowSeed = maphash.MakeSeed(), maphash.MakeSeed()
 
 func digestOf[T requestParts | mergeParts](parts T) digest {

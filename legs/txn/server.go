@@ -29,7 +29,7 @@ func NewServer(kind Kind, method string, reliable bool, now time.Time, t *Timers
 	return s, s.result(Deliver)
 }
 
-// Receive takes a request that the [Table] matched to s: the same again, or the
+// Receive takes a request that belongs to s by its key: the same again, or the
 // ACK of an INVITE. [Deliver] says that this is the ACK to a 2xx, which is the
 // dialog's business (RFC 6026 §7.1); such an ACK mostly has a branch of its own
 // and is found by its dialog, and the owner may then pass it here as well, for

@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
-	"iter"
 )
 
 // Keys are written as 32 hexadecimal digits. They are good in the process that
@@ -37,18 +36,6 @@ func (d *digest) read(b []byte) error {
 	}
 	d.high, d.low = binary.BigEndian.Uint64(raw[:8]), binary.BigEndian.Uint64(raw[8:])
 	return nil
-}
-
-// AllServers yields what AddServer filed, with the merge key that it is found by,
-// in no order. Entries may be removed meanwhile.
-func (t *Table[T]) AllServers() iter.Seq2[MergeKey, T] {
-	return func(yield func(MergeKey, T) bool) {
-		for _, e := range t.servers {
-			if !yield(e.merge, e.value) {
-				return
-			}
-		}
-	}
 }
 
 // Compare orders keys, to no end but to have an order.

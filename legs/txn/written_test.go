@@ -26,17 +26,3 @@ func TestKeysAreWritten(t *testing.T) {
 		}
 	}
 }
-
-func TestAllServers(t *testing.T) {
-	t.Parallel()
-	var table Table[int]
-	table.AddServer(ServerKey{1, 1}, MergeKey{2, 2}, 1)
-	table.AddServer(ServerKey{1, 2}, MergeKey{}, 2)
-	got := map[int]MergeKey{}
-	for m, v := range table.AllServers() {
-		got[v] = m
-	}
-	if len(got) != 2 || got[1] != (MergeKey{2, 2}) || got[2] != (MergeKey{}) {
-		t.Fatal(got)
-	}
-}
