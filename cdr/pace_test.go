@@ -43,7 +43,7 @@ func TestSyncWithinSyncEvery(t *testing.T) {
 		{100 * time.Microsecond, 5, 10},
 		{500 * time.Microsecond, 25, 10},
 		{1900 * time.Microsecond, 85, 10},
-		{3 * time.Millisecond, 125, 10},
+		{3 * time.Millisecond, 135, 10},
 		{15 * time.Millisecond, 400, 0},
 	} {
 		synctest.Test(t, func(t *testing.T) {
