@@ -75,9 +75,10 @@ func (h *slowHand) write(f file, b []byte, sync bool) error {
 
 func (h *slowHand) sync(f file, after time.Duration) error {
 	return h.begin(func() {
-		time.Sleep(after)
-		h.waitFor(false)
-		h.tell(handled{sync: true, err: f.Sync()})
+		time.AfterFunc(after, func() {
+			h.waitFor(false)
+			h.tell(handled{sync: true, err: f.Sync()})
+		})
 	})
 }
 
