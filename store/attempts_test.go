@@ -99,3 +99,21 @@ func stepDown(t *testing.T, s *store.Store, version int64) {
 		}
 	}
 }
+
+// Every step can be undone and done again with records of calls that had no media.
+func TestStepsWithoutMedia(t *testing.T) {
+	t.Parallel()
+	for _, url := range []string{sqliteURL(t), pgtest.URL(t)} {
+		s := open(t, url)
+		want := record(1)
+		want.Media = nil
+		save(t, s, want)
+		stepDown(t, s, 1)
+		if err := s.Migrate(t.Context(), store.Up); err != nil {
+			t.Fatalf("%s: %v", s.Dialect(), err)
+		}
+		if got, err := s.GetCDR(t.Context(), want.CallID); err != nil || got.Media != nil {
+			t.Errorf("%s: %+v, %v", s.Dialect(), got.Media, err)
+		}
+	}
+}

@@ -8,5 +8,5 @@ ALTER TABLE cdrs DROP CONSTRAINT cdrs_related_calls_list;
 
 -- +goose Down
 ALTER TABLE cdrs ADD CONSTRAINT cdrs_received_map CHECK (json_valid(received));
-ALTER TABLE cdrs ADD CONSTRAINT cdrs_media_map CHECK (json_valid(media));
+ALTER TABLE cdrs ADD CONSTRAINT cdrs_media_map CHECK (media IS NULL OR json_valid(media));
 ALTER TABLE cdrs ADD CONSTRAINT cdrs_related_calls_list CHECK (json_valid(related_calls));
