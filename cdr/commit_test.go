@@ -65,7 +65,7 @@ func reopened(t *testing.T, j *Journal) int {
 		t.Error(err)
 	}
 	after := openJournal(t, JournalConfig{Dir: j.cfg.Dir})
-	defer after.Close() //nolint:errcheck // only read
+	defer after.Close()
 	if found := after.Recovered(); len(found.Damage) > 0 || found.Orphans > 0 {
 		t.Errorf("%+v", found)
 	}

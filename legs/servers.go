@@ -77,15 +77,11 @@ func (s *servers) keys(p place) (txn.ServerKey, txn.MergeKey) {
 	return tx.key, tx.merge
 }
 
-// drop takes what is at a place out of the index, and reports whether it was there.
-func (s *servers) drop(key txn.ServerKey, merge txn.MergeKey, p place) bool {
-	if !s.index.Remove(key.Hash(), p) {
-		return false
-	}
-	if merge != (txn.MergeKey{}) {
+// drop takes what is at a place out of the index, if it is there.
+func (s *servers) drop(key txn.ServerKey, merge txn.MergeKey, p place) {
+	if s.index.Remove(key.Hash(), p) && merge != (txn.MergeKey{}) {
 		s.index.Remove(merge.Hash(), p)
 	}
-	return true
 }
 
 // move puts a remnant in the place of the transaction that it was made of.

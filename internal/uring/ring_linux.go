@@ -137,7 +137,8 @@ func (r *Ring) hang() error {
 	}
 	r.bell = os.NewFile(uintptr(fd), "io_uring")
 	r.number = int32(fd)
-	if _, _, errno := unix.RawSyscall6(unix.SYS_IO_URING_REGISTER, uintptr(r.fd), registerEventfd, uintptr(unsafe.Pointer(&r.number)), 1, 0, 0); errno != 0 {
+	_, _, errno := unix.RawSyscall6(unix.SYS_IO_URING_REGISTER, uintptr(r.fd), registerEventfd, uintptr(unsafe.Pointer(&r.number)), 1, 0, 0)
+	if errno != 0 {
 		return os.NewSyscallError("io_uring_register", errno)
 	}
 	if r.conn, err = r.bell.SyscallConn(); err != nil {

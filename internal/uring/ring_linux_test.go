@@ -42,7 +42,7 @@ func tempFile(t testing.TB, flags int) *os.File {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { f.Close() }) //nolint:errcheck // some tests close it
+	t.Cleanup(func() { f.Close() })
 	return f
 }
 
