@@ -35,10 +35,14 @@ func newInbox(sock *socket, batch, size int) *inbox {
 	return in
 }
 
-// read waits for datagrams and returns how many it has. An error that isPending
-// knows is to be followed by a look into the error queue.
-func (in *inbox) read() (n int, err error) {
-	if err := in.sock.gate.Wait(in.look, -1); err != nil {
+// read returns how many datagrams it has; with wait it waits for the first. An
+// error that isPending knows is to be followed by a look into the error queue.
+func (in *inbox) read(wait bool) (n int, err error) {
+	timeout := time.Duration(0)
+	if wait {
+		timeout = -1
+	}
+	if err := in.sock.gate.Wait(in.look, timeout); err != nil {
 		return 0, err
 	}
 	if in.err != 0 {

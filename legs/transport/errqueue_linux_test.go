@@ -152,7 +152,7 @@ func TestErrorsAreSeenOnce(t *testing.T) {
 		s, sock := unread(t, Config{SendError: func(Outgoing, error) { seen++ }}, addr)
 		in := newInbox(sock, 4, 2048)
 		refused(t, sock, n)
-		if _, err := in.read(); !errors.Is(err, syscall.ECONNREFUSED) {
+		if _, err := in.read(true); !errors.Is(err, syscall.ECONNREFUSED) {
 			t.Fatal(err)
 		}
 		if err := s.undeliverable(0, sock); err != nil || seen != n {
@@ -161,7 +161,7 @@ func TestErrorsAreSeenOnce(t *testing.T) {
 		if err := sock.gate.SetDeadline(time.Now().Add(20 * time.Millisecond)); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := in.read(); !errors.Is(err, os.ErrDeadlineExceeded) {
+		if _, err := in.read(true); !errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Errorf("%s: read returns %v when there is nothing", addr, err)
 		}
 	}
@@ -210,7 +210,7 @@ func TestErrorsHoldUpNoDatagram(t *testing.T) {
 		c, _ := peer(t, addr)
 		send(t, c, sock.addr(), "hello")
 		refused(t, sock, 2)
-		n, err := in.read()
+		n, err := in.read(true)
 		data, _ := in.datagram(0)
 		if got := fmt.Sprint(n, " ", string(data)); got != "1 hello" || !errors.Is(err, syscall.ECONNREFUSED) {
 			t.Errorf("%s: read %q, then %v", addr, got, err)

@@ -48,7 +48,7 @@ func newReader(s *Set, listener int, sock *socket) *reader {
 func (r *reader) loop() {
 	defer r.beat(false)
 	for {
-		n, err := r.in.read()
+		n, err := r.next()
 		if n > 0 {
 			r.take(n)
 		}
@@ -63,6 +63,18 @@ func (r *reader) loop() {
 			r.failed(err)
 		}
 	}
+}
+
+// next waits for datagrams. Who has promised to come by again does not wait
+// before he has taken that back.
+func (r *reader) next() (int, error) {
+	if r.resting {
+		if n, err := r.in.read(false); n > 0 || err != nil {
+			return n, err
+		}
+		r.beat(false)
+	}
+	return r.in.read(true)
 }
 
 // isClosed reports that a socket has been closed by us.

@@ -3,6 +3,7 @@ package transport
 import (
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -64,7 +65,14 @@ func TestReaderRests(t *testing.T) {
 	const n, delay = 6000, 50 * time.Millisecond
 	batches := 0
 	got := make(chan Packet, n)
-	s, _ := listen(t, Config{Sockets: 1, BatchDelay: delay, Receive: func(ps []Packet) {
+	var beats, last atomic.Int32 // last: 1 promises another beat
+	s, _ := listen(t, Config{Sockets: 1, BatchDelay: delay, Beat: func(again bool) {
+		beats.Add(1)
+		last.Store(0)
+		if again {
+			last.Store(1)
+		}
+	}, Receive: func(ps []Packet) {
 		batches++
 		for _, p := range ps {
 			got <- p
@@ -83,6 +91,8 @@ func TestReaderRests(t *testing.T) {
 	for range n {
 		<-got
 	}
+	// Nothing comes any more, and so nobody comes by.
+	waitFor(t, func() bool { return beats.Load() > 2 && last.Load() == 0 })
 	if err := s.Close(); err != nil {
 		t.Error(err)
 	}
@@ -110,7 +120,7 @@ func TestNoRestAfterAFullBatch(t *testing.T) {
 			send(t, c, sock.addr(), "x")
 		}
 		waitFor(t, func() bool {
-			got, err := r.in.read()
+			got, err := r.in.read(true)
 			return err == nil && got == n
 		})
 		r.pace.Took(1000, time.Now()) // a lot to do

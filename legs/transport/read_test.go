@@ -172,7 +172,7 @@ func TestReadAllocations(t *testing.T) {
 			send(t, c, sock.addr(), "hello")
 		}
 		n := testing.AllocsPerRun(runs, func() {
-			n, err := in.read()
+			n, err := in.read(true)
 			if look(n); err != nil {
 				t.Error(err)
 			}
@@ -221,7 +221,7 @@ func benchmarkRead(b *testing.B, batch int) {
 			b.StartTimer()
 		}
 		if done%batch == 0 {
-			n, err := in.read()
+			n, err := in.read(true)
 			if look(n); err != nil {
 				b.Fatal(err)
 			}

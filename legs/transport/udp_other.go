@@ -58,8 +58,12 @@ func newInbox(sock *socket, _, size int) *inbox {
 	return &inbox{sock: sock, buf: make([]byte, size+1)}
 }
 
-// read waits for a datagram and returns the number of them.
-func (in *inbox) read() (n int, err error) {
+// read waits for a datagram and returns the number of them; without wait there is
+// none.
+func (in *inbox) read(wait bool) (n int, err error) {
+	if !wait {
+		return 0, nil
+	}
 	size, peer, err := in.sock.conn.ReadFromUDPAddrPort(in.buf)
 	if err != nil {
 		return 0, err
