@@ -202,6 +202,9 @@ func (c *Core) rest() { c.hand, c.leg, c.owner = nil, nil, nil }
 // flush writes what the steps of these shards since the last flush produced,
 // each shard's in order.
 func (s *Stack) flush(shards []*shard.Shard[input]) {
+	if s.cfg.Flushed != nil {
+		defer s.cfg.Flushed() // also when the wire panics: the record is no less true
+	}
 	first := shards[0].State.(*Core)
 	for _, sh := range shards[1:] {
 		c := sh.State.(*Core)
@@ -218,9 +221,6 @@ func (s *Stack) flush(shards []*shard.Shard[input]) {
 	}
 	for _, sh := range shards {
 		sh.State.(*Core).spare()
-	}
-	if s.cfg.Flushed != nil {
-		s.cfg.Flushed()
 	}
 }
 

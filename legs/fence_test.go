@@ -1,7 +1,9 @@
 package legs
 
 import (
+	"fmt"
 	"net/netip"
+	"strings"
 	"testing"
 
 	"b2bua/legs/transport"
@@ -28,7 +30,12 @@ func TestPanicWhileWriting(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
 	l.stack.wire = &brokenWire{lab: l, times: 1}
+	flushed := 0
+	l.stack.cfg.Flushed = func() { flushed++ }
 	l.hear(labPeer, []byte(crlf(callerInvite)))
+	if flushed == 0 {
+		t.Error("nobody is told that it was flushed")
+	}
 	if len(l.in) != 1 || l.crashes != 1 || len(l.said()) != 0 {
 		t.Fatalf("%d calls, %d crashes", len(l.in), l.crashes)
 	}
@@ -108,5 +115,22 @@ func TestPanicInTheMiddleOfARequest(t *testing.T) {
 	said := r.lab.said()
 	if len(said) != 1 || parseRaw(t, said[0].Data).Status != 500 {
 		t.Errorf("said %s", text(said))
+	}
+}
+
+// What shards have recorded is written down when what they had to say is on the
+// wire, once for all of them.
+func TestFlushed(t *testing.T) {
+	l := newLab(t)
+	said := []int{}
+	l.stack.cfg.Flushed = func() { said = append(said, len(l.said())) }
+	var batch []transport.Packet
+	for i := range 8 {
+		invite := strings.ReplaceAll(callerInvite, "Call-ID: ", fmt.Sprintf("Call-ID: %d", i))
+		batch = append(batch, transport.Packet{Flow: transport.Flow{Peer: labPeer}, Data: []byte(crlf(invite)), At: l.now})
+	}
+	l.stack.receive(batch)
+	if len(said) == 0 || said[0] != len(batch) {
+		t.Errorf("told after %v messages, want %d at once", said, len(batch))
 	}
 }
