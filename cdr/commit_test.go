@@ -180,6 +180,162 @@ func TestBeat(t *testing.T) {
 	})
 }
 
+// Whoever comes by without writing has what was written synced all the same, and
+// what waits for room among what is not synced written.
+func TestBeatsAlone(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		j, _, d := handJournal(t, JournalConfig{HeartbeatEvery: 24 * time.Hour, Unsynced: 2_000})
+		syncs := 0
+		d.set(func(d *faultDisk) { d.sync = func(string) error { syncs++; return nil } })
+		var c told
+		j.Beat(true)
+		c.queue(t, j, 1, 50)
+		j.Commit()
+		for i := range 10 {
+			time.Sleep(4 * time.Millisecond)
+			j.Beat(true)
+			if i == 0 {
+				c.queue(t, j, 51, 1)
+				j.Commit()
+			}
+		}
+		c.expect(t, "after ten beats", 51)
+		if syncs == 0 {
+			t.Error("not synced")
+		}
+		// The last beat may come while somebody has the turn.
+		c.queue(t, j, 52, 1)
+		j.Commit()
+		synctest.Wait()
+		j.turn.Lock()
+		j.Beat(false)
+		j.turn.Unlock()
+		c.expect(t, "after the last beat", 52)
+		if n := reopened(t, j); n != 53 {
+			t.Errorf("%d calls, want 53", n)
+		}
+	})
+}
+
+// Who comes by does not wait for the disk, neither for the goroutine that has the
+// turn meanwhile nor for what follows a fault.
+func TestBeatDoesNotWait(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		j, h, d := handJournal(t, JournalConfig{HeartbeatEvery: 24 * time.Hour})
+		failed := false
+		d.set(func(d *faultDisk) {
+			d.write = func(string) error {
+				if !failed {
+					failed = true
+					return syscall.EIO
+				}
+				return nil
+			}
+		})
+		j.cfg.disk = slowDisk{d}
+		var c told
+		begin := time.Now()
+		for i := range 3 {
+			j.Beat(true)
+			c.queue(t, j, 1+i, 1)
+			j.Commit()
+			synctest.Wait()
+		}
+		if took := time.Since(begin); took > 0 {
+			t.Errorf("three beats took %v", took)
+		}
+		time.Sleep(time.Minute)
+		j.Beat(false)
+		c.expect(t, "in the end", 3)
+		h.before = nil
+		if n := reopened(t, j); n != 4 {
+			t.Errorf("%d calls, want 4", n)
+		}
+	})
+}
+
+// slowDisk takes its time for a new file.
+type slowDisk struct{ *faultDisk }
+
+func (d slowDisk) create(path string) (file, error) {
+	<-time.After(time.Second)
+	return d.faultDisk.create(path)
+}
+
+// A sound disk lets Close end while nobody is woken, and nobody who comes by later
+// finds anything.
+func TestCloseInSilence(t *testing.T) {
+	t.Parallel()
+	for _, hands := range []func() (hand, error){newSlowHand, newHand} {
+		j := openJournal(t, JournalConfig{Dir: t.TempDir(), hands: hands})
+		mustAppend(t, j, Ended, endedRecord(0))
+		onDisk(t, j)
+		j.Beat(true)
+		var c told
+		c.queue(t, j, 1, 3)
+		j.Commit()
+		if n := reopened(t, j); n != 4 || c.well.Load() != 3 {
+			t.Errorf("%d calls, want 4; %d told", n, c.well.Load())
+		}
+		j.Beat(true)
+		j.Beat(false)
+	}
+}
+
+// The hand and the syncer are not at the same file at once: the disk tells of an
+// error once, and who does not hear of it would take its entries for safe.
+func TestSyncAlone(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		j, h, d := handJournal(t, JournalConfig{HeartbeatEvery: 24 * time.Hour})
+		writes, failed, goOn := 0, false, make(chan struct{})
+		d.set(func(d *faultDisk) {
+			d.sync = func(string) error {
+				if !failed {
+					failed = true
+					return syscall.EIO
+				}
+				return nil
+			}
+			d.write = func(string) error { writes++; return nil }
+		})
+		j.hand = &lateSyncs{h, goOn}
+		var c told
+		c.queue(t, j, 1, 1)
+		j.Commit()
+		time.Sleep(20 * time.Millisecond)
+		notify(j.dirty) // as after a heartbeat
+		synctest.Wait()
+		close(goOn)
+		time.Sleep(5 * time.Second) // a failed sync pauses
+		c.expect(t, "in the end", 1)
+		if writes != 3 { // with the head of another segment
+			t.Errorf("%d writes, want 3: the first segment may be lost", writes)
+		}
+		if n := reopened(t, j); n != 2 {
+			t.Errorf("%d calls, want 2", n)
+		}
+	})
+}
+
+// lateSyncs is a hand that tells late of its syncs.
+type lateSyncs struct {
+	*slowHand
+	goOn chan struct{}
+}
+
+func (h *lateSyncs) sync(f file, after time.Duration, _ bool) error {
+	return h.begin(func() {
+		time.AfterFunc(after, func() {
+			err := f.Sync()
+			<-h.goOn
+			h.tell(handled{sync: true, err: err})
+		})
+	})
+}
+
 // Whatever goes wrong under the hand, every entry is written in the end, once as
 // far as a reader can tell, and its caller hears of it.
 func TestHandFails(t *testing.T) {

@@ -2,7 +2,6 @@ package cdr
 
 import (
 	"os"
-	"syscall"
 	"time"
 )
 
@@ -12,11 +11,11 @@ import (
 // everything where the system has no hand.
 type hand interface {
 	// write begins to write b at the end of f, which nothing else is written to
-	// meanwhile, and with sync to sync f when all of b is written. b stays as it is
-	// until the end.
-	write(f file, b []byte, sync bool) error
-	// sync begins to sync f once so much time has passed.
-	sync(f file, after time.Duration) error
+	// meanwhile. b stays as it is until the end.
+	write(f file, b []byte) error
+	// sync begins to sync f once so much time has passed. With mark it tells of that,
+	// too, in the order in which writes end.
+	sync(f file, after time.Duration, mark bool) error
 	// wait returns when something has ended. It fails after end, when all has.
 	wait() error
 	// take tells what has ended, in that order.
@@ -24,7 +23,7 @@ type hand interface {
 	// silence has wait not return for what ends, or again: whoever ends a silence
 	// takes what has ended meanwhile, or calls rouse.
 	silence(on bool)
-	// rouse has wait look.
+	// rouse has wait return if something has ended.
 	rouse() error
 	// end makes wait fail. Nothing is begun any more.
 	end() error
@@ -34,13 +33,11 @@ type hand interface {
 
 // A handled is a thing that a hand has done.
 type handled struct {
-	sync bool  // else a write
-	n    int   // octets written
-	err  error // errNotBegun: the write before the sync failed
+	sync   bool  // else a write
+	begins bool  // the sync, now
+	n      int   // octets written
+	err    error // nil also when fewer were written than there were
 }
-
-// errNotBegun is of a sync that was to follow a write which failed.
-const errNotBegun = syscall.ECANCELED
 
 // Ids of what a ring does.
 const (

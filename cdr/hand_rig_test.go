@@ -52,34 +52,33 @@ func (h *slowHand) waitFor(write bool) {
 	}
 }
 
-func (h *slowHand) write(f file, b []byte, sync bool) error {
+func (h *slowHand) write(f file, b []byte) error {
 	return h.begin(func() {
 		h.waitFor(true)
-		size := len(b)
 		if h.cut != nil && h.cut() {
 			b = b[:len(b)/2]
 		}
 		n, err := f.Write(b)
-		done := []handled{{n: n, err: err}}
-		if sync {
-			if h.waitFor(false); err == nil && n == size {
-				err = f.Sync()
-			} else {
-				err = errNotBegun
-			}
-			done = append(done, handled{sync: true, err: err})
-		}
-		h.tell(done...)
+		h.tell(handled{n: n, err: err})
 	})
 }
 
-func (h *slowHand) sync(f file, after time.Duration) error {
+func (h *slowHand) sync(f file, after time.Duration, mark bool) error {
 	return h.begin(func() {
 		time.AfterFunc(after, func() {
 			h.waitFor(false)
+			if mark && after > 0 {
+				h.mark()
+			}
 			h.tell(handled{sync: true, err: f.Sync()})
 		})
 	})
+}
+
+func (h *slowHand) mark() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.done = append(h.done, handled{sync: true, begins: true})
 }
 
 func (h *slowHand) wait() error {

@@ -30,24 +30,24 @@ func newHand() (hand, error) {
 
 var errNoFile = errors.New("cdr: journal: not a file of the system")
 
-func (h *ringHand) write(f file, b []byte, sync bool) error {
+func (h *ringHand) write(f file, b []byte) error {
 	fd, ok := fileNumber(f)
 	if !ok {
 		return errNoFile
 	}
-	op := uring.Write(handWrite, fd, b)
-	if sync {
-		return h.ring.Submit(op.Then(), uring.Sync(handSync, fd, 0))
-	}
-	return h.ring.Submit(op)
+	return h.ring.Submit(uring.Write(handWrite, fd, b))
 }
 
-func (h *ringHand) sync(f file, after time.Duration) error {
+func (h *ringHand) sync(f file, after time.Duration, mark bool) error {
 	fd, ok := fileNumber(f)
 	if !ok {
 		return errNoFile
 	}
-	return h.ring.Submit(uring.Sync(handSync, fd, after))
+	op := uring.Sync(handSync, fd, after)
+	if mark {
+		op = op.Marked()
+	}
+	return h.ring.Submit(op)
 }
 
 func (h *ringHand) take(ended func(handled)) {
@@ -56,7 +56,7 @@ func (h *ringHand) take(ended func(handled)) {
 	h.ended = nil
 }
 
-func (h *ringHand) tell(r uring.Result) { h.ended(handled{r.ID == handSync, r.N, r.Err}) }
+func (h *ringHand) tell(r uring.Result) { h.ended(handled{r.ID == handSync, r.Begins, r.N, r.Err}) }
 func (h *ringHand) wait() error         { return h.ring.Wait() }
 func (h *ringHand) silence(on bool)     { h.ring.Silence(on) }
 func (h *ringHand) rouse() error        { return h.ring.Rouse() }

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"os"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -125,8 +124,9 @@ type Journal struct {
 	flushed  cursor     // everything before it has been saved
 	newest   uint64     // highest segment number ever used
 
-	hand     hand        // nil where the system has none
-	followed atomic.Bool // somebody calls Beat
+	hand     hand // nil where the system has none
+	follower follower
+	telling  sync.WaitGroup // loads of the hand whose callers are being told
 
 	turn     sync.Mutex       // guards the following fields and those of segments that say so
 	current  *segment         // nil before the first entry and after a failure
@@ -226,9 +226,8 @@ func (j *Journal) Append(mark Mark, r *Record, done func(error)) bool {
 // Queue queues one entry and never blocks. It is written after the next Commit,
 // or with the next heartbeat. Queue has read r when it returns and
 // keeps no reference to it, but for Ended: such a record must not change any
-// more. done (may be nil) is called once, on a
-// goroutine of the journal or, when the system fails, on one that commits, after
-// write(2) and before fsync; it must not block.
+// more. done (may be nil) is called once, on a goroutine of the journal or on one
+// that calls Beat, after the write and before the fsync; it must not block.
 //
 // A non-nil error given to done means that the entry is not on disk: the disk
 // is full or broken, or the record cannot be encoded. An Ended entry that the
@@ -279,6 +278,7 @@ func (j *Journal) endHand() error {
 	}
 	err := j.hand.end()
 	<-j.reaped
+	j.telling.Wait()
 	return errors.Join(err, j.hand.close())
 }
 

@@ -23,6 +23,7 @@ type segment struct {
 	failed  error // a write or sync went wrong: what lies behind synced is written again elsewhere
 	named   bool  // its name has reached the disk
 	damaged bool  // keep the file when it is retired
+	syncing bool  // a sync is under way
 	held    int   // things under way that need the file open
 
 	// Whose turn it is.

@@ -19,28 +19,46 @@ func (j *Journal) await(reached chan<- cursor) bool {
 // settle looks at what has been synced: entries on disk are forgotten, entries
 // of a segment whose sync failed are written again.
 func (j *Journal) settle() {
+	if !j.forget() {
+		return
+	}
 	var moved []item
 	keep := j.pending[:0]
 	j.mu.Lock()
 	for _, it := range j.pending {
-		switch {
-		case it.end <= it.seg.synced:
-			j.pendSize -= int64(len(it.frame))
-			j.unhold(&it)
-		case it.seg.failed != nil:
+		if it.seg.failed != nil {
 			j.pendSize -= int64(len(it.frame))
 			moved = append(moved, it)
-		default:
+		} else {
 			keep = append(keep, it)
 		}
 	}
 	j.mu.Unlock()
 	clear(j.pending[len(keep):])
 	j.pending = keep
-	if len(moved) > 0 {
-		j.rewrite(moved)
-	}
+	j.rewrite(moved)
 	j.passBarriers()
+}
+
+// forget lets go of the entries that are on disk, and reports whether there are
+// any that have to be written again.
+func (j *Journal) forget() (lost bool) {
+	keep := j.pending[:0]
+	j.mu.Lock()
+	for _, it := range j.pending {
+		if it.end <= it.seg.synced {
+			j.pendSize -= int64(len(it.frame))
+			j.unhold(&it)
+			continue
+		}
+		lost = lost || it.seg.failed != nil
+		keep = append(keep, it)
+	}
+	j.mu.Unlock()
+	clear(j.pending[len(keep):])
+	j.pending = keep
+	j.passBarriers()
+	return lost
 }
 
 // passBarriers lets those go whose entries are all on disk.

@@ -11,7 +11,8 @@ import (
 const syncPause = time.Second
 
 // sync is the syncer's goroutine: one fsync for all that was written, when the
-// journal's goroutine says so, and for what is sealed.
+// journal's goroutine says so, or the hand leaves it to it. Whoever syncs a segment is
+// alone with it.
 func (j *Journal) sync() {
 	defer close(j.synced)
 	for {
@@ -55,7 +56,8 @@ func (j *Journal) syncSegments() error {
 	var todo []work
 	j.mu.Lock()
 	for _, seg := range j.segments {
-		if seg.file != nil && (seg.written > seg.synced || seg.sealed || seg.failed != nil) {
+		if seg.file != nil && !seg.syncing && (seg.written > seg.synced || seg.sealed || seg.failed != nil) {
+			seg.syncing = true
 			todo = append(todo, work{
 				seg, seg.file, seg.written, seg.failed == nil && seg.written > seg.synced, seg.named, seg.sealed || seg.failed != nil,
 			})
@@ -77,6 +79,7 @@ func (j *Journal) syncSegments() error {
 		if err == nil && w.seg.failed == nil {
 			w.seg.synced, w.seg.named = max(w.seg.synced, w.upTo), true
 		}
+		w.seg.syncing = false
 		if (err != nil || w.finish) && w.seg.held == 0 {
 			_ = w.file.Close() // synced or given up; nothing is buffered in it
 			w.seg.file = nil
@@ -106,7 +109,7 @@ func (j *Journal) syncFile(f file, named bool) error {
 	return err
 }
 
-// lastSync is the end of Close, when both goroutines are gone: it syncs, gives
+// lastSync is the end of Close, when the goroutines are gone: it syncs, gives
 // what a failed sync lost a second chance, and names what is left.
 func (j *Journal) lastSync() error {
 	err := j.syncSegments()

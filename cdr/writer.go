@@ -42,10 +42,12 @@ func (j *Journal) look(beat bool) time.Duration {
 	j.turn.Lock()
 	defer j.turn.Unlock()
 	j.beat = j.beat || beat
-	if j.takeBack(); j.busy() {
+	j.takeBack()
+	if j.busy() {
 		return 0
 	}
 	j.settle()
+	j.syncOpen(time.Now())
 	if j.beat {
 		j.beat = false
 		j.heartbeat()
@@ -64,10 +66,15 @@ func (j *Journal) look(beat bool) time.Duration {
 
 // last writes what is left.
 func (j *Journal) last() {
+	j.unfollow()
 	j.turn.Lock()
 	defer j.turn.Unlock()
 	j.ended = true
-	for j.takeBack(); j.busy(); {
+	for {
+		j.takeBack()
+		if !j.busy() {
+			break
+		}
 		j.turn.Unlock()
 		<-j.wake
 		j.turn.Lock()
@@ -80,7 +87,7 @@ func (j *Journal) last() {
 	j.retire()
 }
 
-// busy reports whether the hand is writing, and has the goroutine woken after it.
+// busy reports whether the hand is writing. The goroutine is woken after that.
 func (j *Journal) busy() bool {
 	j.flight.waited = j.flight.write != nil
 	return j.flight.waited

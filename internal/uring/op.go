@@ -2,14 +2,15 @@ package uring
 
 import "time"
 
-// An Op is one thing for the kernel to do. Make one with [Write] or [Sync].
+// An Op is one thing for the kernel to do. Make one with [Write] or [Sync]. Its id is
+// less than 1<<63.
 type Op struct {
 	id    uint64
 	code  uint8
 	fd    int
 	data  []byte
 	after time.Duration
-	then  bool
+	mark  bool
 }
 
 // The kernel's numbers (include/uapi/linux/io_uring.h).
@@ -43,17 +44,17 @@ func Sync(id uint64, fd int, after time.Duration) Op {
 	return Op{id: id, code: opFsync, fd: fd, after: after}
 }
 
-// Then returns the operation with the next one of the same [Ring.Submit] waiting
-// for it: that begins when this one has done all that it was to do, and else ends
-// with unix.ECANCELED.
-func (o Op) Then() Op {
-	o.then = true
+// Marked returns a Sync that gives a result, with Begins, also when its time has
+// come: results of writes before that are of what it covers.
+func (o Op) Marked() Op {
+	o.mark = o.after > 0
 	return o
 }
 
 // A Result is what became of an Op.
 type Result struct {
-	ID  uint64
-	N   int   // octets written
-	Err error // a unix.Errno
+	ID     uint64
+	N      int   // octets written
+	Err    error // a unix.Errno
+	Begins bool  // it is under way, and its result is to come
 }

@@ -169,7 +169,7 @@ func (r *Ring) Submit(ops ...Op) error {
 	}
 	r.pending.Add(int32(len(ops)))
 	atomic.StoreUint32(r.sqTail, tail)
-	for {
+	for range submitTries {
 		head := atomic.LoadUint32(r.sqHead)
 		if head == tail {
 			return nil
@@ -177,17 +177,17 @@ func (r *Ring) Submit(ops ...Op) error {
 		// A raw call: it does not block, and to tell the scheduler of it would wake up
 		// its monitor.
 		_, _, errno := unix.RawSyscall6(unix.SYS_IO_URING_ENTER, uintptr(r.fd), uintptr(tail-head), 0, 0, 0, 0)
-		if errno == 0 || errno == unix.EINTR {
-			continue
+		if errno != 0 && errno != unix.EINTR && atomic.LoadUint32(r.sqHead) == begin {
+			atomic.StoreUint32(r.sqTail, begin)
+			r.pending.Add(int32(-len(ops)))
+			return os.NewSyscallError("io_uring_enter", errno)
 		}
-		if atomic.LoadUint32(r.sqHead) != begin {
-			return nil // it has taken some; the others go with the next
-		}
-		atomic.StoreUint32(r.sqTail, begin)
-		r.pending.Add(int32(-len(ops)))
-		return os.NewSyscallError("io_uring_enter", errno)
 	}
+	return nil // it has taken some, and takes the others with the next
 }
+
+// submitTries is how often the kernel is asked to take what it has begun to take.
+const submitTries = 64
 
 // put writes an operation into the queue, and returns how many entries it took.
 func (r *Ring) put(at uint32, o *Op) uint32 {
@@ -197,7 +197,10 @@ func (r *Ring) put(at uint32, o *Op) uint32 {
 		r.times[i] = unix.NsecToTimespec(int64(o.after))
 		r.submissions[i] = submission{
 			code: opTimeout, flags: flagLink | flagSkipSuccess, fd: -1, addr: uint64(uintptr(unsafe.Pointer(&r.times[i]))),
-			size: 1, opFlags: timeoutIsSuccess, id: noID,
+			size: 1, opFlags: timeoutIsSuccess, id: o.id | isMark,
+		}
+		if o.mark {
+			r.submissions[i].flags &^= flagSkipSuccess
 		}
 		n, at = 2, at+1
 	}
@@ -206,15 +209,12 @@ func (r *Ring) put(at uint32, o *Op) uint32 {
 		s.offset, s.size = currentPosition, uint32(len(o.data))
 		s.addr = uint64(uintptr(unsafe.Pointer(unsafe.SliceData(o.data))))
 	}
-	if o.then {
-		s.flags |= flagLink
-	}
 	r.submissions[at&r.sqMask] = s
 	return n
 }
 
-// noID is of what gives no result: a timeout whose operation says it all.
-const noID = ^uint64(0)
+// isMark is set in the id of the timeout before an operation.
+const isMark = 1 << 63
 
 // Pending returns how many operations have no result yet.
 func (r *Ring) Pending() int { return int(r.pending.Load()) }
@@ -267,7 +267,10 @@ func (r *Ring) Take(told func(Result)) {
 	for head := *r.cqHead; head != atomic.LoadUint32(r.cqTail); head++ {
 		c := r.completions[head&r.cqMask]
 		atomic.StoreUint32(r.cqHead, head+1)
-		if c.id == noID {
+		if c.id&isMark != 0 {
+			if unix.Errno(-c.res) == unix.ETIME { // else the operation says so
+				told(Result{ID: c.id &^ isMark, Begins: true})
+			}
 			continue
 		}
 		r.pending.Add(-1)

@@ -100,7 +100,13 @@ func TestSync(t *testing.T) {
 	if took := time.Since(begin); took < after {
 		t.Errorf("took %v", took)
 	}
-	if err := r.Submit(Sync(3, int(f.Fd()), 0)); err != nil {
+	if err := r.Submit(Sync(4, int(f.Fd()), after).Marked()); err != nil {
+		t.Fatal(err)
+	}
+	if all := wait(t, r, 2); all[0] != (Result{ID: 4, Begins: true}) || all[1] != (Result{ID: 4}) {
+		t.Errorf("%+v", all)
+	}
+	if err := r.Submit(Sync(3, int(f.Fd()), 0).Marked()); err != nil {
 		t.Fatal(err)
 	}
 	if res := wait(t, r, 1)[0]; res != (Result{ID: 3}) {
@@ -160,29 +166,6 @@ func TestFull(t *testing.T) {
 		t.Fatal(err)
 	}
 	wait(t, r, 1)
-}
-
-// What is to be done then is done then, and not at all when the first has failed
-// or has written less than it was to.
-func TestThen(t *testing.T) {
-	r, f := ring(t), tempFile(t, 0)
-	if r == nil {
-		return
-	}
-	if err := r.Submit(Write(1, int(f.Fd()), []byte("x")).Then(), Sync(2, int(f.Fd()), 0)); err != nil {
-		t.Fatal(err)
-	}
-	if all := wait(t, r, 2); all[0] != (Result{ID: 1, N: 1}) || all[1] != (Result{ID: 2}) {
-		t.Errorf("%+v", all)
-	}
-	if err := r.Submit(Write(3, -1, []byte("x")).Then(), Sync(4, int(f.Fd()), 0)); err != nil {
-		t.Fatal(err)
-	}
-	for _, res := range wait(t, r, 2) {
-		if want := map[uint64]error{3: unix.EBADF, 4: unix.ECANCELED}[res.ID]; !errors.Is(res.Err, want) {
-			t.Errorf("%+v, want %v", res, want)
-		}
-	}
 }
 
 // In silence results wake nobody; who ends it takes them, or has the waiter look.

@@ -60,6 +60,7 @@ func (r *reader) loop() {
 		case isClosed(err):
 			return
 		default:
+			r.beat(false)
 			r.failed(err)
 		}
 	}
@@ -98,19 +99,23 @@ func (r *reader) take(n int) {
 }
 
 // beat tells that a rest is over, or, the last time, that there will be none.
+// Readers tell one by one, or what one says would be out of date.
 func (r *reader) beat(resting bool) {
-	if !resting && !r.resting || r.set.cfg.Beat == nil {
+	s := r.set
+	if !resting && !r.resting || s.cfg.Beat == nil {
 		return
 	}
+	s.beats.Lock()
+	defer s.beats.Unlock()
 	if resting != r.resting {
 		r.resting = resting
 		if resting {
-			r.set.resting.Add(1)
+			s.resting++
 		} else {
-			r.set.resting.Add(-1)
+			s.resting--
 		}
 	}
-	r.set.fenced(func() { r.set.cfg.Beat(r.set.resting.Load() > 0) })
+	s.fenced(func() { s.cfg.Beat(s.resting > 0) })
 }
 
 // undeliverable reports what the network says has not arrived. Whoever gets an

@@ -3,6 +3,7 @@ package transport
 import (
 	"log/slog"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -129,5 +130,48 @@ func TestNoRestAfterAFullBatch(t *testing.T) {
 		if r.take(n); (time.Since(begin) >= delay) != (n < batch) {
 			t.Errorf("%d of %d: rested %s", n, batch, time.Since(begin))
 		}
+	}
+}
+
+// A reader that cannot read takes back that it will come by.
+func TestNoBeatWithoutReading(t *testing.T) {
+	var beats, last atomic.Int32
+	s, _ := listen(t, Config{Sockets: 1, BatchDelay: 20 * time.Millisecond, Beat: func(again bool) {
+		last.Store(0)
+		if again {
+			last.Store(1)
+		}
+		beats.Add(1)
+	}, Receive: func([]Packet) {}}, "udp://127.0.0.1:0")
+	c, _ := peer(t, "127.0.0.1:0")
+	waitFor(t, func() bool {
+		for range 100 {
+			send(t, c, s.Listeners()[0].Addr, "x")
+		}
+		return beats.Load() > 0
+	})
+	if err := s.groups[0].sockets[0].gate.SetDeadline(time.Unix(1, 0)); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, func() bool { return last.Load() == 0 })
+}
+
+// The last thing that is heard of many readers is that none comes by again.
+func TestBeatsOfMany(t *testing.T) {
+	heard := false
+	s := newSet((&Config{Receive: func([]Packet) {}, Beat: func(again bool) { heard = again }}).withDefaults())
+	var wg sync.WaitGroup
+	for range 4 {
+		r := &reader{set: s}
+		wg.Go(func() {
+			for range 2000 {
+				r.beat(true)
+				r.beat(false)
+			}
+		})
+	}
+	wg.Wait()
+	if heard || s.resting != 0 {
+		t.Errorf("heard %v, %d rest", heard, s.resting)
 	}
 }

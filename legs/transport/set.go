@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 )
 
 // A Set is all listeners of the process. Make one with [Listen]; its methods may
@@ -20,7 +19,9 @@ type Set struct {
 	pool      *pool    // of connections
 	writers   sync.Pool
 	errqueues sync.Pool
-	resting   atomic.Int32 // readers
+
+	beats   sync.Mutex // guards the following field, and is held while Beat is called
+	resting int        // readers
 
 	closeOnce sync.Once
 	closeErr  error
