@@ -20,8 +20,9 @@ import (
 // Journal is where records go. cdr.Journal is one.
 type Journal interface {
 	// Queue queues one entry and never blocks; done is called when it is
-	// written, after what belongs together has been committed (legs.Config.Flushed). false means that the queue is full. Of what is not Ended it keeps
-	// nothing.
+	// written, after what belongs together has been committed
+	// (legs.Config.Flushed). false means that the queue is full. Of what is not
+	// Ended it keeps nothing.
 	Queue(mark cdr.Mark, r *cdr.Record, done func(error)) bool
 }
 

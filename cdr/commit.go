@@ -18,8 +18,8 @@ type flight struct {
 	landed *load // written, and to be told
 
 	sync    *segment  // nil when there is none
-	due     time.Time // when the sync was to begin
-	begins  time.Time // the sync, or later
+	due     time.Time // when the sync was to begin, for the metric
+	begins  time.Time // the sync, or later; zero when its mark has come
 	marked  bool      // what ends before the mark of the sync is in it, whenever that is heard of
 	covered int64     // octets of the segment that are in it
 	open    time.Time // since when something is written that is in no sync; zero when nothing is

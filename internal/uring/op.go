@@ -30,9 +30,9 @@ const (
 )
 
 // Write writes at the file's position, or at its end when it was opened for
-// appending. Until the result is there data must stay as it is and where somebody
-// knows it, or the collector frees it. A result may say
-// that less was written, as write(2) does.
+// appending. Until the result is there data must stay as it is, and somebody must
+// hold it, or the collector frees it. A result may say that less was written, as
+// write(2) does.
 func Write(id uint64, fd int, data []byte) Op {
 	return Op{id: id, code: opWrite, fd: fd, data: data}
 }
